@@ -1,0 +1,48 @@
+# `make` alone lists the targets. Every target sets up what it needs.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed ## scan the example logs of both clouds under the example policy
+	$(BIN)/callerid scan --policy examples/policy.yaml --fail-on never examples/logs
+
+test: $(VENV)/developing ## run the tests
+	$(BIN)/coverage run -m pytest -q
+	@$(BIN)/coverage report
+
+check: $(VENV)/developing ## format, lint, types, tests: what CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) test
+
+format: $(VENV)/developing ## format the sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/benching ## measure against plain parsing, DuckDB and a loop (about ten minutes)
+	$(BIN)/python bench/run.py
+
+clean: ## remove what make made
+	rm -rf $(VENV) bench/data .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+$(VENV)/developing: $(VENV)/installed requirements-dev.txt
+	$(BIN)/pip install -q -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/benching: $(VENV)/installed bench/requirements.txt
+	$(BIN)/pip install -q -r bench/requirements.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""CloudTrail: its records, what they say of an access, and what they arrive in."""

@@ -1,0 +1,530 @@
+"""The calls of CloudTrail that make a session, each with the fields that name its caller.
+
+A reader a call; :data:`READERS` says which. Cases and field paths follow the vendor's pages:
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+https://docs.aws.amazon.com/rolesanywhere/latest/userguide/monitoring-cloudtrail.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope
+from callerid.aws.record import (
+    Additional,
+    Record,
+    Request,
+    Response,
+    ServiceDetails,
+    UserIdentity,
+    identity_of,
+)
+from callerid.decode import decode
+from callerid.names import arn, github
+
+GOOGLE = "accounts.google.com"
+_POD_IDENTITY = "pods.eks.amazonaws.com"
+_ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
+_TYPES = frozenset((
+    "Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "Directory", "AWSAccount", "AWSService",
+    "IdentityCenterUser", "WebIdentityUser", "SAMLUser",
+))  # fmt: skip
+_PUBLIC_ISSUERS = frozenset(
+    (github.ISSUER, GOOGLE, "gitlab.com", "app.terraform.io", "agent.buildkite.com", "oidc.vercel.com")
+)
+
+
+_REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)")
+
+
+class _Call(Struct, frozen=True):
+    """A record with its parts decoded."""
+
+    record: Record
+    identity: UserIdentity
+    request: Request
+    response: Response
+    additional: Additional
+
+    @property
+    def is_denied(self) -> bool:
+        return bool(self.record.error_code or self.record.error_message)
+
+    @property
+    def session_name(self) -> str | None:
+        user = self.response.assumed_role_user
+        made = arn.parse(user.arn or "") if user else None
+        return self.request.session_name or (made.session if made else None)
+
+    @property
+    def source_identity(self) -> str | None:
+        return self.request.source_identity or self.response.source_identity or None
+
+
+Reader = Callable[[Record], Access]
+
+
+def reader_of(record: Record) -> Reader | None:
+    """Return the reader of a crossing, None for an ordinary call or a service that acts for itself.
+
+    STS's names are its own, so an abridged record without a service is still read; the others are not.
+    """
+    found = READERS.get(record.event_name or "")
+    if found is None:
+        return None
+    source, reader = found
+    if record.event_source != source and not (record.event_source is None and source == _STS):
+        return None
+    if reader is _assume_role and _is_service_itself(identity_of(record)):
+        return None
+    return reader
+
+
+def _is_service_itself(identity: UserIdentity) -> bool:
+    """Tell an AWS service that acts for itself. Two services carry a workload's identity and are not exempt."""
+    by = identity.invoked_by or ""
+    if by in (_POD_IDENTITY, _ROLES_ANYWHERE):
+        return False
+    return identity.type == "AWSService" or (identity.type is None and by.endswith(".amazonaws.com"))
+
+
+def _call(record: Record) -> _Call:
+    return _Call(
+        record,
+        identity_of(record),
+        decode(Request, record.request),
+        decode(Response, record.response),
+        decode(Additional, record.additional),
+    )
+
+
+def _access(
+    call: _Call, kind: Kind, scope: Scope, *, findings: tuple[str | None, ...] = (), **fields: object
+) -> Access:
+    """Return an access with what all crossings share; None among the findings is none."""
+    return Access(
+        cloud=Cloud.AWS,
+        kind=kind,
+        scope=scope,
+        account=call.record.recipient or call.identity.account,
+        outcome=Outcome.DENIED if call.is_denied else Outcome.ALLOWED,
+        error=call.record.error_code or call.record.error_message,
+        findings=tuple(finding for finding in findings if finding),
+        delegate_account=call.identity.delegate.account if call.identity.delegate else None,
+        **fields,  # type: ignore[arg-type]  # each reader names fields of Access
+    )
+
+
+def _web_identity(record: Record) -> Access:
+    call = _call(record)
+    subject, provider = call.identity.user_name or None, call.identity.identity_provider or None
+    issuer = _issuer(provider)
+    crossed = call.additional.cross_partition
+    return _access(
+        call,
+        Kind.WEB_IDENTITY,
+        Scope.ALWAYS,
+        principal=call.identity.principal_id,
+        subject=subject,
+        provider=provider,
+        audience=call.response.audience or _audience(call.identity),
+        target=call.request.role_arn,
+        session_name=call.session_name,
+        source_identity=call.source_identity,
+        claims=_subject_claims(subject, issuer) + _arn_claims(crossed.principal if crossed else None),
+        user_name=subject,
+        role_claimed=call.additional.role_authorized is True,
+        unlisted="subject-unlisted",
+        findings=(
+            None if subject else "subject-missing",
+            "subject-mismatch" if _contradicts(call, issuer) else None,
+            _thumbprint(call, issuer),
+        ),
+    )
+
+
+def _issuer(provider: str | None) -> str:
+    """Return the issuer without scheme: an IAM provider is an ARN that ends in it, a built-in one is bare."""
+    return (provider or "").rpartition(":oidc-provider/")[2].removeprefix("https://")
+
+
+def _subject_claims(subject: str | None, issuer: str) -> tuple[Claim, ...]:
+    if not subject or not issuer:
+        return ()
+    oidc = Claim(Form.OIDC, subject, issuer)
+    return (Claim(Form.GOOGLE_SERVICE_ACCOUNT, subject), oidc) if issuer == GOOGLE else (oidc,)
+
+
+def _audience(identity: UserIdentity) -> str | None:
+    """Return the audience within ``PROVIDER:AUDIENCE:SUBJECT``; each of the three may itself hold colons."""
+    before, after = f"{identity.identity_provider}:", f":{identity.user_name}"
+    text = identity.principal_id or ""
+    if not (text.startswith(before) and text.endswith(after)):
+        return None
+    return text[len(before) : -len(after)] or None
+
+
+def _contradicts(call: _Call, issuer: str) -> bool:
+    """Tell an answer that names another subject or another provider than the token."""
+    subject, provider = call.response.web_subject, call.response.provider
+    if subject is not None and call.identity.user_name and subject != call.identity.user_name:
+        return True
+    return bool(provider and issuer and _issuer(provider) != issuer)
+
+
+def _thumbprint(call: _Call, issuer: str) -> str | None:
+    by_thumbprint = call.additional.verification == "Thumbprint" and issuer in _PUBLIC_ISSUERS
+    return "thumbprint-verified" if by_thumbprint else None
+
+
+def _saml(record: Record) -> Access:
+    call = _call(record)
+    subject, provider = call.identity.user_name or None, call.request.principal_arn
+    answered = call.response.subject
+    transient = call.response.subject_type == "transient" and not call.source_identity
+    return _access(
+        call,
+        Kind.SAML,
+        Scope.ALWAYS,
+        principal=call.identity.principal_id,
+        subject=subject,
+        provider=provider,
+        audience=call.response.audience,
+        target=call.request.role_arn,
+        session_name=call.session_name,
+        source_identity=call.source_identity,
+        claims=(Claim(Form.SAML, subject, provider),) if subject and provider else (),
+        user_name=subject,
+        unlisted="subject-unlisted",
+        findings=(
+            None if subject else "subject-missing",
+            "subject-mismatch" if subject and answered not in (None, subject) else None,
+            "subject-transient" if transient else None,
+        ),
+    )
+
+
+def _assume_role(record: Record) -> Access:
+    match identity_of(record).invoked_by:
+        case "pods.eks.amazonaws.com":
+            return _pod_identity(record)
+        case "rolesanywhere.amazonaws.com":
+            return _roles_anywhere_session(record)
+        case _:
+            return _role_chain(record)
+
+
+def _role_chain(record: Record) -> Access:
+    call = _call(record)
+    identity = call.identity
+    unknown = identity.type not in _TYPES
+    upstream = identity.session.source_identity or None
+    principal = _principal(identity)
+    return _access(
+        call,
+        Kind.ASSUME_ROLE,
+        Scope.ALWAYS if unknown else Scope.GUARDED,
+        principal=principal,
+        target=call.request.role_arn or _refused_role(call),
+        session_name=call.session_name,
+        source_identity=call.source_identity or upstream,
+        claims=caller_claims(identity),
+        origin_account=identity.account or arn.account_of(identity.arn),
+        user_name=_user_name(identity),
+        request_withheld=call.is_denied and call.request.role_arn is None,
+        unlisted="principal-unlisted" if identity.arn else "principal-id-unlisted",
+        findings=(
+            "identity-type-unknown" if unknown else None,
+            None if principal else "principal-missing",
+            _chain(call, upstream),
+            "set-source-identity-denied" if "sts:SetSourceIdentity" in (record.error_message or "") else None,
+            _self_assumption(call),
+        ),
+    )
+
+
+def _refused_role(call: _Call) -> str | None:
+    """Return the role that a denial names: the record of one may leave ``requestParameters`` null."""
+    found = _REFUSED.search(call.record.error_message or "")
+    return found[1] if found else None
+
+
+def _principal(identity: UserIdentity) -> str | None:
+    """Return the ARN; another account's copy shows only an id, which is printed with its account."""
+    if identity.arn or not identity.principal_id:
+        return identity.arn or None
+    return f"{identity.account}:{identity.principal_id}" if identity.account else identity.principal_id
+
+
+def _user_name(identity: UserIdentity) -> str | None:
+    """Return the caller's own name, as far as AWS vouches for it."""
+    if identity.type != "AssumedRole":
+        return identity.user_name or None
+    principal = arn.parse(identity.arn or "")
+    issuer = identity.session.issuer
+    if principal and issuer and arn.is_identity_center(issuer.arn):
+        return principal.session
+    return identity.session.source_identity or None
+
+
+def _chain(call: _Call, upstream: str | None) -> str | None:
+    """Compare the source identity before and after a chained call: AWS keeps it, so it should be the same."""
+    if call.identity.type != "AssumedRole":
+        return None
+    asked, answered = call.request.source_identity or None, call.response.source_identity or None
+    if upstream and any(name not in (None, upstream) for name in (asked, answered)):
+        return "source-identity-changed"
+    if asked and answered and asked != answered:
+        return "source-identity-changed"
+    if upstream is None and (asked or answered):
+        return "source-identity-appeared"
+    has_answer = call.response.assumed_role_user is not None
+    return "source-identity-dropped" if upstream and has_answer and not (asked or answered) else None
+
+
+def _self_assumption(call: _Call) -> str | None:
+    issuer = call.identity.session.issuer
+    is_self = issuer is not None and issuer.arn is not None and issuer.arn == call.request.role_arn
+    return "self-assumption-implicit" if is_self and call.additional.explicit_trust is False else None
+
+
+def caller_claims(identity: UserIdentity) -> tuple[Claim, ...]:
+    """Return the names under which a book may list an AWS caller, the strongest first."""
+    context, unique_id = identity.session, (identity.principal_id or "").partition(":")[0]
+    issuer = context.issuer.arn if context.issuer else None
+    named = issuer if identity.type in ("AssumedRole", "Role") and arn.role_of(issuer) else identity.arn
+    ids = (Claim(Form.UNIQUE_ID, unique_id),) if unique_id.startswith(("AIDA", "AROA")) else ()
+    account = identity.account or arn.account_of(identity.arn)
+    accounts = (Claim(Form.AWS_ACCOUNT, account),) if account else ()
+    return tuple(dict.fromkeys((*_arn_claims(named), *ids, *accounts)))
+
+
+def _arn_claims(text: str | None) -> tuple[Claim, ...]:
+    principal = arn.parse(text) if text else None
+    if principal is None or text is None:
+        return ()
+    account = Claim(Form.AWS_ACCOUNT, principal.account)
+    match principal.type:
+        case "role" | "assumed-role":
+            return (Claim(Form.AWS_ROLE, text), account)
+        case "user":
+            return (Claim(Form.IAM_USER, text), account)
+        case _:
+            return (account,)
+
+
+def _switch_role(record: Record) -> Access:
+    call = _call(record)
+    switcher = call.additional.switch_from
+    principal = arn.parse(switcher or "")
+    own = arn.parse(call.identity.arn or "")
+    denied = call.is_denied or call.response.switch_role not in (None, "Success")
+    access = _access(
+        call,
+        Kind.SWITCH_ROLE,
+        Scope.GUARDED,
+        principal=switcher,
+        target=arn.role_arn(call.identity.arn),
+        session_name=own.session if own else None,
+        source_identity=call.identity.session.source_identity or None,
+        claims=_arn_claims(switcher),
+        origin_account=principal.account if principal else None,
+        user_name=(principal.session or principal.name) if principal else None,
+        findings=(None if switcher else "principal-missing",),
+    )
+    if denied and access.outcome is Outcome.ALLOWED:
+        return replace(access, outcome=Outcome.DENIED, error=call.response.switch_role)
+    return access
+
+
+def _federation_token(record: Record) -> Access:
+    call = _call(record)
+    identity, user = call.identity, call.response.federated_user
+    by = {"Root": "federation-token-by-root", "IAMUser": "federation-token-by-user"}.get(identity.type or "")
+    return _access(
+        call,
+        Kind.FEDERATION_TOKEN,
+        Scope.NAMED,
+        principal=_principal(identity),
+        target=(user.arn if user else None) or call.request.name,
+        claims=caller_claims(identity),
+        origin_account=identity.account,
+        user_name=_user_name(identity),
+        untargeted=True,
+        findings=(
+            None if _principal(identity) else "principal-missing",
+            by if identity.type in _TYPES else "identity-type-unknown",
+        ),
+    )
+
+
+def _root_session(record: Record) -> Access:
+    call = _call(record)
+    target = call.request.target_principal
+    return _access(
+        call,
+        Kind.ROOT_SESSION,
+        Scope.ALWAYS,
+        principal=_principal(call.identity),
+        target=f"arn:aws:iam::{target}:root" if target and target.isdigit() else target,
+        claims=caller_claims(call.identity),
+        origin_account=call.identity.account,
+        user_name=_user_name(call.identity),
+        unlisted="root-session-unlisted",
+        findings=(None if _principal(call.identity) else "principal-missing",),
+    )
+
+
+def _outbound_token(record: Record) -> Access:
+    call = _call(record)
+    return _access(
+        call,
+        Kind.OUTBOUND_TOKEN,
+        Scope.ALWAYS,
+        principal=_principal(call.identity),
+        audience=" ".join(call.request.audience) or None,
+        claims=caller_claims(call.identity),
+        origin_account=call.identity.account,
+        user_name=_user_name(call.identity),
+        untargeted=True,
+        findings=(None if _principal(call.identity) else "principal-missing",),
+    )
+
+
+def _pod_identity(record: Record) -> Access:
+    call = _call(record)
+    tags = {tag.key: tag.value for tag in call.request.tags}
+    namespace, account = tags.get("kubernetes-namespace"), tags.get("kubernetes-service-account")
+    cluster = tags.get("eks-cluster-arn") or tags.get("eks-cluster-name")
+    subject = f"{namespace}/{account}" if namespace and account else None
+    return _access(
+        call,
+        Kind.POD_IDENTITY,
+        Scope.NEVER if _is_service_linked(call) else Scope.ALWAYS,
+        principal=call.identity.principal_id or call.identity.invoked_by,
+        subject=subject,
+        provider=cluster,
+        target=call.request.role_arn,
+        session_name=call.session_name,
+        source_identity=call.source_identity,
+        claims=(Claim(Form.POD_IDENTITY, subject, cluster),) if subject and cluster else (),
+        unlisted="subject-unlisted",
+        findings=(None if subject else "session-tags-off",),
+    )
+
+
+def _pod_token(record: Record) -> Access:
+    """Read EKS's own half: the node shows, the pod shows only in the half that STS writes."""
+    call = _call(record)
+    identity = call.identity
+    name = (identity.principal_id or "").partition(":")[2]
+    is_node = identity.session.ec2_role_delivery is not None or name.startswith(("i-", "mi-"))
+    return _access(
+        call,
+        Kind.POD_IDENTITY,
+        Scope.NEVER if identity.type == "AssumedRole" and is_node else Scope.ALWAYS,
+        principal=_principal(identity),
+        provider=call.request.cluster_name,
+        claims=caller_claims(identity),
+        origin_account=identity.account,
+        untargeted=True,
+        unlisted="pod-token-off-node",
+        findings=(None if _principal(identity) else "principal-missing",),
+    )
+
+
+def _roles_anywhere(record: Record) -> Access:
+    call = _call(record)
+    first = call.response.credential_set[0] if call.response.credential_set else None
+    named = (first.source_identity if first else None) or call.source_identity
+    common_name = _common_name(named)
+    anchor = call.request.trust_anchor
+    user = first.assumed_role_user if first else None
+    made = arn.parse(user.arn or "") if user else None
+    return _access(
+        call,
+        Kind.ROLES_ANYWHERE,
+        Scope.ALWAYS,
+        subject=common_name,
+        provider=anchor,
+        target=call.request.role_arn or (first.role_arn if first else None),
+        session_name=call.session_name or (made.session if made else None),
+        source_identity=named,
+        claims=(Claim(Form.ROLES_ANYWHERE, common_name, anchor),) if common_name and anchor else (),
+        user_name=common_name,
+        unlisted="subject-unlisted",
+        findings=(None if common_name else "subject-missing",),
+    )
+
+
+def _roles_anywhere_session(record: Record) -> Access:
+    """Read the half that STS writes: it shows no trust anchor, so the name alone proves nothing."""
+    call = _call(record)
+    return _access(
+        call,
+        Kind.ROLES_ANYWHERE,
+        Scope.NEVER if _is_service_linked(call) else Scope.ALWAYS,
+        principal=call.identity.invoked_by,
+        subject=_common_name(call.source_identity),
+        target=call.request.role_arn,
+        session_name=call.session_name,
+        source_identity=call.source_identity,
+        unlisted="subject-unlisted",
+        findings=("trust-anchor-not-logged",),
+    )
+
+
+def _is_service_linked(call: _Call) -> bool:
+    """Tell a role that only the service itself can use: it acts for itself, for no workload."""
+    return ":role/aws-service-role/" in (call.request.role_arn or "")
+
+
+def _common_name(text: str | None) -> str | None:
+    """Return a certificate's common name, which is printed with and without ``CN=``."""
+    return (text or "").removeprefix("CN=") or None
+
+
+def _portal(record: Record) -> Access:
+    """Read the access portal's own record, which names role and account outside the usual places."""
+    call = _call(record)
+    details = decode(ServiceDetails, record.service_details)
+    user = call.identity.on_behalf_of
+    role = None
+    if details.account_id and details.role_name:
+        path = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
+        role = f"arn:aws:iam::{details.account_id}:role/{path}{details.role_name}"
+    return _access(
+        call,
+        Kind.IDENTITY_CENTER,
+        Scope.REQUIRED,
+        subject=user.user_id if user else None,
+        provider=user.identity_store if user else None,
+        target=role,
+        user_name=user.user_id if user else None,
+        unlisted="subject-unlisted",
+        findings=(None if user and user.user_id else "subject-missing",),
+    )
+
+
+_STS = "sts.amazonaws.com"
+
+READERS: dict[str, tuple[str, Reader]] = {
+    "AssumeRoleWithWebIdentity": (_STS, _web_identity),
+    "AssumeRoleWithSAML": (_STS, _saml),
+    "AssumeRole": (_STS, _assume_role),
+    "AssumeRoot": (_STS, _root_session),
+    "GetFederationToken": (_STS, _federation_token),
+    "GetWebIdentityToken": (_STS, _outbound_token),
+    "SwitchRole": ("signin.amazonaws.com", _switch_role),
+    "AssumeRoleForPodIdentity": ("eks-auth.amazonaws.com", _pod_token),
+    "CreateSession": (_ROLES_ANYWHERE, _roles_anywhere),
+    "GetRoleCredentials": ("sso.amazonaws.com", _portal),
+}
+"""The reader of each call, with the service that writes it: ``CreateSession`` is also S3's and CloudShell's."""

@@ -1,0 +1,120 @@
+"""What a CloudTrail record says of an access.
+
+A record is a *crossing*, a call that makes a session, or an ordinary call. Crossings are read one by one
+(:mod:`callerid.aws.crossing`). What an ordinary call shows depends on :func:`call_key` alone, so the calls
+of one session are read once.
+"""
+
+from __future__ import annotations
+
+from callerid.access import Access, Cloud, Kind, Occurrence, Outcome, Scope
+from callerid.aws.crossing import READERS, reader_of
+from callerid.aws.record import Record, UserIdentity, identity_of
+from callerid.moment import utc
+from callerid.names import arn
+
+CallKey = tuple[bytes, str | None, str | None, str | None]
+
+
+def call_key(record: Record) -> CallKey | None:
+    """Return all that an ordinary call's access depends on; None for a crossing."""
+    if record.event_name in READERS and reader_of(record) is not None:
+        return None
+    return (
+        bytes(record.user_identity),
+        record.event_source,
+        record.error_code or record.error_message,
+        record.recipient,
+    )
+
+
+def read(record: Record) -> Access:
+    """Return the access that a record shows. Never raises: what is odd is absent."""
+    reader = reader_of(record)
+    return reader(record) if reader else _call(record, identity_of(record))
+
+
+def occurrence(record: Record, source: str) -> Occurrence:
+    """Return what is of this record alone."""
+    record_id = record.event_id or ""
+    return Occurrence(utc(record.event_time), record_id, record.shared_event_id or record_id, record.region, source)
+
+
+def day(record: Record) -> str | None:
+    """Return the UTC day of a record, ``YYYY-MM-DD``."""
+    time = utc(record.event_time)
+    return time[:10] if time else None
+
+
+def _call(record: Record, identity: UserIdentity) -> Access:
+    issuer = identity.session.issuer
+    role = issuer.arn if issuer and arn.role_of(issuer.arn) else arn.role_arn(identity.arn)
+    if identity.type == "AssumedRole" and role is not None:
+        return _session_call(record, identity, role)
+    return Access(
+        cloud=Cloud.AWS,
+        account=record.recipient or identity.account,
+        principal=identity.arn or identity.principal_id or identity.invoked_by,
+        outcome=_outcome(record),
+        error=record.error_code or record.error_message,
+    )
+
+
+def _session_call(record: Record, identity: UserIdentity, role: str) -> Access:
+    context = identity.session
+    is_person = arn.is_identity_center(role)
+    on_behalf_of = identity.on_behalf_of
+    session_name = session_name_of(identity)
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.IDENTITY_CENTER if is_person else Kind.SESSION_USE,
+        account=record.recipient or identity.account,
+        principal=None if is_person else identity.arn,
+        subject=((on_behalf_of and on_behalf_of.user_id) or session_name) if is_person else None,
+        provider=_provider(identity, is_person=is_person),
+        target=role,
+        session_name=session_name,
+        source_identity=context.source_identity or None,
+        outcome=_outcome(record),
+        error=record.error_code or record.error_message,
+        scope=Scope.NEVER if _is_service_session(identity) else Scope.REQUIRED,
+        findings=_session_findings(identity, session_name),
+        delegate_account=identity.delegate.account if identity.delegate else None,
+        forwarded=(identity.invoked_by or "").endswith(".amazonaws.com"),
+    )
+
+
+def session_name_of(identity: UserIdentity) -> str | None:
+    """Return the name of the session that made a call, from its ARN, else from its principal id."""
+    principal = arn.parse(identity.arn or "")
+    if principal is not None:
+        return principal.session
+    return (identity.principal_id or "").partition(":")[2] or None
+
+
+def _provider(identity: UserIdentity, *, is_person: bool) -> str | None:
+    if is_person:
+        return identity.on_behalf_of.identity_store if identity.on_behalf_of else None
+    federation = identity.session.federation
+    return federation.provider if federation else None
+
+
+def _outcome(record: Record) -> Outcome:
+    return Outcome.DENIED if record.error_code or record.error_message else Outcome.ALLOWED
+
+
+def _is_service_session(identity: UserIdentity) -> bool:
+    """Tell sessions that AWS itself gave to an instance or a function: nobody could name a source identity.
+
+    Only marks that AWS sets count. A session *name* such as ``i-0abc…`` is the caller's own choice.
+    """
+    return identity.session.ec2_role_delivery is not None or bytes(identity.in_scope_of)[:1] == b"{"
+
+
+def _session_findings(identity: UserIdentity, session_name: str | None) -> tuple[str, ...]:
+    findings = []
+    if identity.arn is None and session_name is None:
+        findings.append("principal-missing")
+    if identity.session.ec2_role_delivery == "1.0":
+        findings.append("instance-metadata-v1")
+    return tuple(findings)

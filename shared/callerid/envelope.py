@@ -1,0 +1,60 @@
+"""What every delivery unwraps to, whichever cloud's: records to read, what is none, what is passed over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from callerid.access import Access, Occurrence
+
+
+class Reader(Protocol):
+    """How one cloud's records are read; the modules :mod:`callerid.aws.read` and :mod:`callerid.gcp.read`."""
+
+    def call_key(self, record: Any, /) -> tuple[Any, ...] | None:
+        """Return what an ordinary call's access depends on, None for what is read one by one."""
+
+    def read(self, record: Any, /) -> Access:
+        """Return the access that a record shows."""
+
+    def occurrence(self, record: Any, source: str, /) -> Occurrence:
+        """Return what is of this record alone."""
+
+    def day(self, record: Any, /) -> str | None:
+        """Return the record's UTC day."""
+
+
+class Batch(NamedTuple):
+    """Records of one cloud with the position of each in its file."""
+
+    reader: Reader
+    records: Sequence[Any]
+    position: Callable[[int], str]
+
+
+class Unreadable(NamedTuple):
+    """Something that is no record, or can't be read as one."""
+
+    reason: str
+    position: str
+    detail: str
+
+
+class PassedOver(NamedTuple):
+    """Something that a trail delivers beside its records: a digest or an Insight event."""
+
+    what: str
+
+
+Item = Batch | Unreadable | PassedOver
+
+
+def content_id(value: Any) -> str:
+    """Return the id of a record that has none of its own: a hash of its content.
+
+    The same content gives the same id whatever its spacing and the order of its keys.
+    """
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"

@@ -1,0 +1,201 @@
+"""The calls of Cloud Audit Logs that make a token, each with the fields that name its caller.
+
+https://cloud.google.com/iam/docs/audit-logging/examples-workload-identity
+https://cloud.google.com/iam/docs/audit-logging/examples-workforce-identity
+https://cloud.google.com/iam/docs/audit-logging/examples-service-accounts
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from callerid.access import Access, Cloud, Kind, Outcome, Scope
+from callerid.decode import decode
+from callerid.gcp import claims as claim
+from callerid.gcp.record import (
+    Authentication,
+    Entry,
+    Metadata,
+    Payload,
+    Request,
+    Resource,
+    Status,
+    authentication_of,
+)
+from callerid.names import arn, principal
+
+_STS = "sts.googleapis.com"
+_CREDENTIALS = ("iamcredentials.googleapis.com", "iam.googleapis.com")
+_LOG_OWNER = re.compile(r"(?:projects|organizations|folders|billingAccounts)/([^/]+)/logs/")
+_EXPIRES_SOON_S = 30 * 24 * 3600
+
+Reader = Callable[[Entry, Payload], Access]
+
+
+def reader_of(payload: Payload) -> Reader | None:
+    """Return the reader of a crossing, None for any other call.
+
+    The method's last segment counts: the same method is logged under its short name and under several long
+    ones. An abridged entry without service name is still read where the method leaves no doubt.
+    """
+    method = payload.method
+    if method is None:
+        return None
+    found = _READERS.get(method.rpartition(".")[2])
+    if found is None:
+        return None
+    services, reader = found
+    return reader if payload.service is None or payload.service in services else None
+
+
+def account_of(entry: Entry) -> str | None:
+    """Return the project, folder or organisation whose log an entry is of."""
+    found = _LOG_OWNER.match(entry.log_name or "")
+    if found:
+        return found[1]
+    labels = decode(Resource, entry.resource).labels
+    return labels.project_id if labels else None
+
+
+def outcome_of(payload: Payload) -> tuple[Outcome, str | None]:
+    """Return whether a call was allowed, and its status code in words where it was not."""
+    status = bytes(payload.status)
+    if status in (b"", b"{}", b"null"):
+        return Outcome.ALLOWED, None
+    code = decode(Status, payload.status).code
+    return (Outcome.DENIED, _CODES.get(code, str(code))) if code else (Outcome.ALLOWED, None)
+
+
+def _exchange(entry: Entry, payload: Payload) -> Access:
+    return _token_exchange(entry, payload, Kind.TOKEN_EXCHANGE)
+
+
+def _sign_in(entry: Entry, payload: Payload) -> Access:
+    return _token_exchange(entry, payload, Kind.WORKFORCE_SIGN_IN)
+
+
+def _token_exchange(entry: Entry, payload: Payload, kind: Kind) -> Access:
+    """Read an exchange: the raw subject, the mapped principal, or, for X.509, the latter alone."""
+    metadata = decode(Metadata, payload.metadata)
+    mapped = metadata.mapped_principal or metadata.mapped_principal_camel or None
+    subject = authentication_of(payload).subject or None
+    if subject is not None and principal.is_principal(subject):
+        mapped, subject = mapped or subject, None
+    outcome, error = outcome_of(payload)
+    withheld = "caller-redacted" if outcome is Outcome.DENIED else "principal-missing"
+    unmapped = outcome is Outcome.ALLOWED and subject is not None and mapped is None
+    return Access(
+        cloud=Cloud.GCP,
+        kind=kind,
+        scope=Scope.ALWAYS,
+        account=account_of(entry),
+        principal=mapped,
+        subject=subject,
+        provider=_provider(payload, mapped),
+        outcome=outcome,
+        error=error,
+        claims=tuple(dict.fromkeys((*claim.of_subject(subject), *claim.of(mapped)))),
+        untargeted=True,
+        unlisted="subject-unlisted",
+        findings=_present(
+            None if subject or mapped else withheld,
+            "principal-unmapped" if unmapped else None,
+            "mapped-principal-mismatch" if _disagree(subject, mapped) else None,
+            "certificate-expiring" if any(_expires_soon(key.time_until_expiration) for key in metadata.keys) else None,
+        ),
+    )
+
+
+def _provider(payload: Payload, mapped: str | None) -> str | None:
+    """Return the provider, or its pool where the entry names a subject in place of the provider."""
+    name = payload.resource_name
+    if name is None or "/subject" not in name:
+        return name
+    found = principal.parse(mapped or "") or principal.parse(f"principal://iam.googleapis.com/{name}")
+    return found.pool if found else name
+
+
+def _disagree(subject: str | None, mapped: str | None) -> bool:
+    """Compare the two where AWS's default mapping holds, which is seen by an ARN on both sides."""
+    found = principal.parse(mapped or "")
+    if subject is None or found is None or arn.parse(subject) is None:
+        return False
+    return arn.parse(found.subject) is not None and found.subject != subject
+
+
+def _expires_soon(text: str | None) -> bool:
+    """Read a duration such as ``315413092s``."""
+    seconds = (text or "").removesuffix("s").partition(".")[0]
+    return seconds.isdigit() and int(seconds[:12]) < _EXPIRES_SOON_S
+
+
+def _impersonation(entry: Entry, payload: Payload) -> Access:
+    authentication = authentication_of(payload)
+    labels = decode(Resource, entry.resource).labels
+    request = decode(Request, payload.request)
+    email = labels.email_id if labels else None
+    target = email or _account_name(request.name) or _account_name(payload.resource_name)
+    caller = _caller(authentication, target)
+    found = principal.parse(caller) if caller else None
+    federated = principal.is_principal(caller) or principal.gke_of(caller) is not None
+    outcome, error = outcome_of(payload)
+    withheld = "caller-redacted" if outcome is Outcome.DENIED else "principal-missing"
+    method = (payload.method or "").rpartition(".")[2]
+    return Access(
+        cloud=Cloud.GCP,
+        kind=Kind.IMPERSONATION,
+        scope=Scope.ALWAYS if federated or not caller else Scope.GUARDED,
+        account=account_of(entry),
+        principal=caller,
+        subject=found.subject if found else principal.gke_of(caller),
+        provider=found.pool if found else None,
+        audience=request.audience or None,
+        target=target,
+        delegation=decode(Metadata, payload.metadata).delegation,
+        outcome=outcome,
+        error=error,
+        claims=claim.of(caller),
+        unlisted="subject-unlisted" if federated else "principal-unlisted",
+        findings=_present(
+            None if caller else withheld,
+            "signed-as-account" if method in ("SignBlob", "SignJwt") else None,
+        ),
+    )
+
+
+def _caller(authentication: Authentication, target: str | None) -> str | None:
+    """Return who impersonates: some entries write the *target's* e-mail beside the federated principal."""
+    if authentication.subject:
+        return authentication.subject
+    email = authentication.email or None
+    is_chain_of_itself = email == target and any(hop.subject for hop in authentication.delegation)
+    return next(hop.subject for hop in authentication.delegation if hop.subject) if is_chain_of_itself else email
+
+
+def _account_name(resource: str | None) -> str | None:
+    """Return what follows ``serviceAccounts/``: an e-mail address or a unique id."""
+    return (resource or "").rpartition("serviceAccounts/")[2] or None
+
+
+def _present(*findings: str | None) -> tuple[str, ...]:
+    return tuple(finding for finding in findings if finding)
+
+
+_CODES = {
+    1: "CANCELLED", 2: "UNKNOWN", 3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND",
+    6: "ALREADY_EXISTS", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED", 9: "FAILED_PRECONDITION",
+    10: "ABORTED", 11: "OUT_OF_RANGE", 12: "UNIMPLEMENTED", 13: "INTERNAL", 14: "UNAVAILABLE",
+    15: "DATA_LOSS", 16: "UNAUTHENTICATED",
+}  # fmt: skip
+"""https://cloud.google.com/apis/design/errors#handling_errors"""
+
+_READERS: dict[str, tuple[tuple[str, ...], Reader]] = {
+    "ExchangeToken": ((_STS,), _exchange),
+    "ExchangeOauthToken": ((_STS,), _sign_in),
+    "WebSignIn": ((_STS,), _sign_in),
+    "GenerateAccessToken": (_CREDENTIALS, _impersonation),
+    "GenerateIdToken": (_CREDENTIALS, _impersonation),
+    "SignBlob": (_CREDENTIALS, _impersonation),
+    "SignJwt": (_CREDENTIALS, _impersonation),
+}

@@ -1,0 +1,113 @@
+"""What log entries arrive in: gcloud's output, a sink's files, Pub/Sub messages pushed and pulled.
+
+https://cloud.google.com/pubsub/docs/push#receive_push
+https://cloud.google.com/logging/docs/export/storage
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from callerid.decode import JSON_ERRORS, lenient
+from callerid.envelope import content_id
+from callerid.gcp.record import Entry
+
+LISTS = ("entries", "receivedMessages")
+"""The keys under which a document lists its entries."""
+MARK = b'"protoPayload"'
+"""What an entry's JSON contains."""
+
+_BIGQUERY = "protopayload_auditlog"
+_ENTRY = msgspec.json.Decoder(Entry)
+_ENTRIES = msgspec.json.Decoder(tuple[Entry, ...])
+
+
+def records(data: bytes) -> tuple[Entry, ...] | None:
+    """Return the entries of a JSON array, None where the fast path can't."""
+    try:
+        found = _ENTRIES.decode(data)
+    except JSON_ERRORS:
+        return None
+    return found if all(map(_is_plain, found)) else None
+
+
+def lines(data: bytes) -> list[Entry] | None:
+    """Return the entries of JSON lines, None where the fast path can't."""
+    try:
+        found = _ENTRY.decode_lines(data)
+    except JSON_ERRORS:
+        return None
+    return found if all(map(_is_plain, found)) else None
+
+
+def record(data: bytes | msgspec.Raw) -> Entry | None:
+    """Return one entry, None where the fast path can't."""
+    try:
+        found = _ENTRY.decode(data)
+    except JSON_ERRORS:
+        return None
+    return found if _is_plain(found) else None
+
+
+def _is_plain(entry: Entry) -> bool:
+    """Tell an entry that needs no second look: an audit log with an id of its own."""
+    return entry.payload is not None and entry.insert_id is not None
+
+
+def from_value(value: dict[str, Any]) -> Entry | None:
+    """Return the entry that a JSON object is, however odd its fields; None where it is none.
+
+    An entry without an audit log (text, another payload) is an entry all the same: there is nothing to judge.
+    """
+    audit = value.get("protoPayload", value.get(_BIGQUERY))
+    if not isinstance(audit, dict) and not isinstance(value.get("logName"), str):
+        return None
+    found = lenient(Entry, {**value, "protoPayload": _unflattened(audit)})
+    return found if found.insert_id is not None else replace(found, insert_id=content_id(value))
+
+
+def _unflattened(audit: Any) -> Any:
+    """Return an audit log as Logging writes it; a BigQuery export holds three of its parts as JSON text."""
+    if not isinstance(audit, dict):
+        return audit
+    parts = ("metadata", "request", "response")
+    return {**audit, **{part: _parsed(audit[f"{part}Json"]) for part in parts if f"{part}Json" in audit}}
+
+
+def fault(value: dict[str, Any]) -> str | None:
+    """Return what keeps an object from being the entry that it seems to be; None where it seems to be none."""
+    return "protoPayload: expected an object" if "protoPayload" in value else None
+
+
+def unwrap(value: dict[str, Any]) -> tuple[str, Any] | None:
+    """Return what an envelope holds, with its key; None where the object is no envelope.
+
+    A push request and a pulled message hold a ``message``; a CloudEvent holds a push request as ``data``.
+    """
+    if isinstance(value.get("message"), dict) and "data" in value["message"]:
+        return "message.data", _decoded(value["message"]["data"])
+    if isinstance(value.get("data"), dict) and isinstance(value["data"].get("message"), dict):
+        return "data", value["data"]
+    if isinstance(value.get("data"), str) and ("messageId" in value or "message_id" in value):
+        return "data", _decoded(value["data"])
+    return None
+
+
+def _decoded(data: Any) -> Any:
+    try:
+        return json.loads(base64.b64decode(data, validate=True))
+    except (TypeError, ValueError, RecursionError, binascii.Error):
+        return None
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None

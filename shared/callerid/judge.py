@@ -1,0 +1,271 @@
+"""The judge: an access and the caller book in, a judgement out.
+
+Fail closed: whatever a kind should carry and does not, whatever the book does not name, never ends in
+*identified*. The judge reads no clock; the day that an entry's expiry is held against is the record's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope
+from callerid.judgement import Judgement, Severity, Verdict
+from callerid.names import github, glob
+from callerid.policy import requirements as required
+from callerid.policy.book import Book, Entry, is_provider, is_target
+from callerid.policy.identity import pinned_ids
+from callerid.policy.model import Mode, Reach, Requirement
+from callerid.reasons import REASONS
+
+_ORDER = (Verdict.UNATTRIBUTABLE, Verdict.ANONYMOUS, Verdict.UNEXPECTED)
+"""Which verdict speaks where several apply."""
+_PLACES = {code: place for place, code in enumerate(REASONS)}
+_CALLS = (*required.LATER_CALLS, Kind.DELEGATED_USE, Kind.KEY_USE)
+"""Kinds whose denial is an ordinary lack of permission, and says nothing of who may cross."""
+
+
+class Weighed(NamedTuple):
+    """A reason, and whether it decides: under ``warn`` it is only known."""
+
+    code: str
+    decides: bool = True
+
+
+def judge(access: Access, book: Book | None, day: str | None) -> Judgement:
+    """Return the judgement of an access under a policy, or, without one, for an inventory.
+
+    ``day`` is the record's UTC day; None, where the record shows no time, meets no expiry date.
+    """
+    if book is None:
+        return _inventory(access)
+    requirements = [requirement for requirement in book.requirements(access) if required.is_on(requirement)]
+    outside = _is_outside(access, book)
+    guarded = book.guards(access)
+    if not _is_in_scope(access, requirements, named=guarded or outside):
+        return Judgement(Verdict.OUT_OF_SCOPE, access, severity=_severity(access, map(Weighed, _known(access))))
+    must_be_listed = guarded or outside or access.scope is Scope.ALWAYS
+    if access.kind in required.LATER_CALLS:
+        caller, weighed = _later_call(access, book, requirements, day, guarded=guarded)
+    else:
+        caller, weighed = _caller(access, book, day, must_be_listed=must_be_listed, outside=outside)
+    weighed += _findings(access, requirements, caller)
+    weighed += [Weighed(code, mode == "enforce") for code, mode in required.unmet(requirements, access, caller)]
+    weighed += _contradictions(access, book)
+    if caller and access.outcome is Outcome.DENIED and not any(map(_decides, weighed)) and _is_drift(access):
+        weighed.append(Weighed("trust-drift"))
+    return _judgement(access, weighed, Verdict.IDENTIFIED, caller)
+
+
+def _inventory(access: Access) -> Judgement:
+    """Judge without a policy: by what the record shows of itself."""
+    if access.scope in (Scope.NEVER, Scope.REQUIRED):
+        return Judgement(Verdict.OUT_OF_SCOPE, access)
+    return _judgement(access, [Weighed(code) for code in access.findings], Verdict.NAMED, None)
+
+
+def _judgement(access: Access, weighed: Iterable[Weighed], otherwise: Verdict, caller: Entry | None) -> Judgement:
+    reasons = {reason.code: reason for reason in sorted(weighed, key=lambda reason: reason.decides)}
+    decided = {REASONS[code].verdict for code, reason in reasons.items() if _decides(reason)}
+    return Judgement(
+        verdict=next((verdict for verdict in _ORDER if verdict in decided), otherwise),
+        access=access,
+        reasons=tuple(sorted(reasons, key=_PLACES.__getitem__)),
+        severity=_severity(access, reasons.values()),
+        caller=caller.owner if caller else None,
+    )
+
+
+def _decides(reason: Weighed) -> bool:
+    return reason.decides and REASONS[reason.code].verdict is not None
+
+
+def _severity(access: Access, weighed: Iterable[Weighed]) -> Severity:
+    """Return the gravest reason's severity. An attempt that the cloud denied is one step less grave."""
+    ranks = [0]
+    for reason in weighed:
+        rank = REASONS[reason.code].severity.rank
+        if not reason.decides:
+            rank = min(rank, Severity.LOW.rank)
+        elif access.outcome is Outcome.DENIED and rank > Severity.LOW.rank:
+            rank -= 1
+        ranks.append(rank)
+    return list(Severity)[max(ranks)]
+
+
+def _is_outside(access: Access, book: Book) -> bool:
+    """Tell an AssumeRole from an account that is not ours; one that does not show its account is not either."""
+    is_chain = access.kind is Kind.ASSUME_ROLE and access.cloud is Cloud.AWS
+    return is_chain and book.accounts is not None and access.origin_account not in book.accounts
+
+
+def _is_in_scope(access: Access, requirements: list[Requirement], *, named: bool) -> bool:
+    match access.scope:
+        case Scope.NEVER:
+            return False
+        case Scope.ALWAYS | Scope.NAMED:
+            return True
+        case Scope.GUARDED:
+            return named or bool(requirements)
+        case Scope.REQUIRED if access.cloud is Cloud.AWS:
+            return required.speaker(requirements, access) is not None
+        case Scope.REQUIRED:
+            return required.origin_mode(requirements) != "off"
+
+
+def _known(access: Access) -> Iterator[str]:
+    """Yield the findings that say something even of an access that is not judged."""
+    return (code for code in access.findings if REASONS[code].verdict is None)
+
+
+def _caller(
+    access: Access, book: Book, day: str | None, *, must_be_listed: bool, outside: bool
+) -> tuple[Entry | None, list[Weighed]]:
+    """Return who the book says the caller is, and what speaks against it."""
+    weighed = []
+    caller, misfit = _best(access, book, access.claims, day)
+    if caller is None and must_be_listed and not _is_unnamed(access):
+        weighed.append(Weighed("account-unlisted" if outside else access.unlisted))
+        if not book.knows_provider(access):
+            weighed.append(Weighed("provider-unlisted"))
+    elif caller is not None and misfit is not None and must_be_listed:
+        weighed.append(Weighed(misfit))
+    for claims in access.origins if must_be_listed else ():
+        other, misfit = _best(access, book, claims, day)
+        if other is None or misfit is not None:
+            weighed.append(Weighed(misfit or access.unlisted))
+    if caller is not None and misfit is None and _is_wide(caller):
+        weighed.append(Weighed("entry-wide"))
+    return caller, weighed
+
+
+def _is_unnamed(access: Access) -> bool:
+    """Tell an access whose own record already says that it names nobody."""
+    return not access.claims and any(REASONS[code].verdict in _ORDER[:2] for code in access.findings)
+
+
+def _best(access: Access, book: Book, claims: Iterable[Claim], day: str | None) -> tuple[Entry | None, str | None]:
+    """Return the entry that fits an access, else the first that names its caller with why it does not fit."""
+    entries = book.find(claims, access)
+    misfits = [_misfit(entry, access, day) for entry in entries]
+    if not entries:
+        return None, None
+    index = misfits.index(None) if None in misfits else 0
+    return entries[index], misfits[index]
+
+
+def _misfit(entry: Entry, access: Access, day: str | None) -> str | None:
+    """Return the code of what stands between an entry and an access, None where the entry allows it."""
+    return _expiry(entry, day) or _github(entry, access) or _reach(entry, access)
+
+
+def _expiry(entry: Entry, day: str | None) -> str | None:
+    if entry.caller.expires is None:
+        return None
+    if day is None:
+        return "time-missing"
+    return "caller-expired" if day > entry.caller.expires.isoformat() else None
+
+
+def _github(entry: Entry, access: Access) -> str | None:
+    """Hold a workflow to pinned ids, and to being listed by name where a pull request can start it."""
+    oidc, found = entry.identity.oidc, github.parse(access.subject or "")
+    if oidc is None or found is None:
+        return None
+    pinned = pinned_ids(entry.identity)
+    if pinned and found.ids and pinned != found.ids:
+        return "subject-recycled"
+    under_wildcard = github.is_pull_request(found.name) and not oidc.subject.endswith(":pull_request")
+    return "pull-request-subject" if under_wildcard else None
+
+
+def _is_wide(entry: Entry) -> bool:
+    """Tell an entry for GitHub that any branch, tag or environment of a repository comes under."""
+    return (
+        entry.identity.oidc is not None
+        and entry.identity.oidc.subject.startswith("repo:")
+        and (glob.literal_prefix(entry.identity.oidc.subject).count(":") < 2)
+    )
+
+
+def _reach(entry: Entry, access: Access) -> str | None:
+    """Compare what a caller may reach with what it reached: target, then provider, then audience."""
+    reaches = list(entry.caller.may_reach)
+    if not access.untargeted:
+        reaches = [reach for reach in reaches if is_target(reach, access)]
+        if not reaches:
+            return "target-unexpected"
+    if access.cloud is Cloud.GCP and access.untargeted:
+        reaches = [reach for reach in reaches if reach.aws_role is None]
+    if access.kind not in _PROVIDERLESS:
+        reaches = [reach for reach in reaches if reach.provider is None or is_provider(reach.provider, access.provider)]
+        if not reaches:
+            return "provider-unexpected"
+    if access.kind in _WITH_AUDIENCE and (access.audience is not None or access.kind is not Kind.IMPERSONATION):
+        return None if any(_is_audience(reach, access) for reach in reaches) else "audience-unexpected"
+    return None
+
+
+_PROVIDERLESS = (Kind.ASSUME_ROLE, Kind.SWITCH_ROLE, Kind.ROOT_SESSION, Kind.FEDERATION_TOKEN, Kind.OUTBOUND_TOKEN)
+_WITH_AUDIENCE = (Kind.WEB_IDENTITY, Kind.SAML, Kind.OUTBOUND_TOKEN, Kind.IMPERSONATION)
+
+
+def _is_audience(reach: Reach, access: Access) -> bool:
+    """Compare audiences. A token that leaves AWS must be listed for each of its own; others where one is given."""
+    if access.kind is not Kind.OUTBOUND_TOKEN:
+        return reach.audience is None or reach.audience == access.audience
+    asked = (access.audience or "").split()
+    return bool(asked) and all(audience == reach.audience for audience in asked)
+
+
+def _later_call(
+    access: Access, book: Book, requirements: list[Requirement], day: str | None, *, guarded: bool
+) -> tuple[Entry | None, list[Weighed]]:
+    """Return whom a session's call names by itself, and what speaks against that caller being here."""
+    field, value, demand = required.speaker(requirements, access) or ("", None, None)
+    if demand is None or not value:
+        return None, []
+    caller = book.named(value)
+    if demand.equals != "caller":
+        return caller, []
+    if caller is None:
+        return None, [Weighed(f"{field}-unlisted", demand.mode == "enforce")] if guarded else []
+    strays = guarded and not any(is_target(reach, access) for reach in caller.caller.may_reach)
+    misfit = _expiry(caller, day) or ("target-unexpected" if strays else None)
+    return caller, [Weighed(misfit, demand.mode == "enforce")] if misfit else []
+
+
+def _findings(access: Access, requirements: list[Requirement], caller: Entry | None) -> list[Weighed]:
+    """Return what the record gives by itself; a missing origin decides as strictly as the policy asks for it."""
+    mode: Mode = required.origin_mode(requirements) if access.scope is Scope.REQUIRED else "enforce"
+    vouched = caller is not None and access.source_identity in caller.names
+    return [
+        Weighed(code, mode == "enforce" or code not in _OF_ORIGIN)
+        for code in access.findings
+        if not (vouched and code == "source-identity-appeared")
+    ]
+
+
+_OF_ORIGIN = ("origin-missing", "origin-not-logged", "service-account-key")
+
+
+def _contradictions(access: Access, book: Book) -> list[Weighed]:
+    """Return where the record names two callers, or a vendor whom nobody listed."""
+    weighed = []
+    by_name = book.named(access.session_name) if access.session_name else None
+    by_source = book.named(access.source_identity) if access.source_identity else None
+    if by_name and by_source and by_name.caller is not by_source.caller:
+        weighed.append(Weighed("session-name-contradicts"))
+    delegate = access.delegate_account
+    if delegate and delegate not in (book.accounts or ()) and not _best(access, book, (_account(delegate),), None)[0]:
+        weighed.append(Weighed("delegate-unlisted"))
+    return weighed
+
+
+def _account(account: str) -> Claim:
+    return Claim(Form.AWS_ACCOUNT, account)
+
+
+def _is_drift(access: Access) -> bool:
+    """Tell a denial that book and cloud disagree about, from an ordinary lack of permission."""
+    return access.kind not in _CALLS and (access.kind is not Kind.DIRECT_USE or access.error == "PERMISSION_DENIED")

@@ -1,0 +1,1 @@
+"""The policy: a caller book, and what is required of the accesses that it names."""

@@ -1,0 +1,161 @@
+"""The caller book, ready to be asked: who is this, is the target guarded, who is meant by this name.
+
+Built once per policy; nothing in it changes afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from callerid.access import Access, Claim, Cloud, Form, Kind
+from callerid.judgement import Owner
+from callerid.names import arn, glob, principal
+from callerid.policy import identity as identities
+from callerid.policy.index import Index
+from callerid.policy.model import Caller, Document, Identity, Reach, Requirement
+
+GOOGLE = "accounts.google.com"
+"""The issuer of the tokens of Google's service accounts and users."""
+
+
+class Entry(NamedTuple):
+    """A caller, by the one of its identities that matched."""
+
+    caller: Caller
+    identity: Identity
+
+    @property
+    def owner(self) -> Owner:
+        """Return what a judgement names."""
+        return Owner(self.caller.name, self.caller.owner)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names that ``equals: caller`` accepts: the caller's, and its identities' user names."""
+        of_users = (identities.user_names(identity) for identity in self.caller.identities)
+        return frozenset((self.caller.name, *(name for names in of_users for name in names)))
+
+
+class Book:
+    """A policy and its indexes."""
+
+    def __init__(self, document: Document, digest: str) -> None:
+        self.digest = digest
+        self.accounts = frozenset(document.aws_accounts) if document.aws_accounts is not None else None
+        self.expires = any(caller.expires for caller in document.callers)
+        """Whether any entry expires, so that a judgement can depend on the day."""
+        self._entries: Index[Entry] = Index()
+        self._guarded: Index[bool] = Index()
+        self._required: Index[Requirement] = Index()
+        self._names: dict[str, Entry] = {}
+        self._providers: set[str] = set()
+        for caller in document.callers:
+            self._add(caller)
+        for requirement in document.requirements:
+            for role in requirement.roles:
+                self._required.add("aws_role", identities.without_path(role), requirement)
+            for account in requirement.service_accounts:
+                self._required.add("service_account", account, requirement)
+
+    def _add(self, caller: Caller) -> None:
+        for identity in caller.identities:
+            entry = Entry(caller, identity)
+            for key in identities.keys(identity):
+                self._entries.add(f"{key.form} {key.issuer}", key.value, entry)
+                self._providers.add(key.issuer)
+            for name in (caller.name, *identities.user_names(identity)):
+                self._names.setdefault(name, entry)
+            self._providers.update(_own_providers(identity))
+        for reach in caller.may_reach:
+            for form, value in _target(reach):
+                self._guarded.add(form, value, kept=True)
+            if reach.provider:
+                self._providers |= {reach.provider, principal.pool_of(reach.provider) or ""}
+        self._providers.discard("")
+
+    def find(self, claims: Iterable[Claim], access: Access) -> list[Entry]:
+        """Return the entries that a record's claims match, the strongest claim's first."""
+        found: dict[int, Entry] = {}
+        for claim in claims:
+            for key in identities.lookups(claim):
+                for entry in self._entries.find(f"{key.form} {key.issuer}", key.value):
+                    if _is_issuer_known(claim, access) or comes_through(entry.caller, access.provider):
+                        found.setdefault(id(entry.identity), entry)
+        return list(found.values())
+
+    def named(self, name: str) -> Entry | None:
+        """Return the entry whose caller, or whose user, has this name."""
+        return self._names.get(name)
+
+    def guards(self, access: Access) -> bool:
+        """Tell a target that stands in any ``may_reach``."""
+        return any(self._guarded.find(form, value) for form, value in _asked(access))
+
+    def requirements(self, access: Access) -> list[Requirement]:
+        """Return the requirements that name the target."""
+        found = [requirement for form, value in _asked(access) for requirement in self._required.find(form, value)]
+        return list({id(requirement): requirement for requirement in found}.values())
+
+    def knows_provider(self, access: Access) -> bool:
+        """Tell whether any entry comes through an access's provider, or through its pool."""
+        names = {access.provider or "", *(claim.issuer for claim in access.claims)} - {""}
+        if not names:
+            return True
+        pool = principal.pool_of(access.provider) or ""
+        return bool((names | {pool, pool.rpartition("/")[2]}) & self._providers)
+
+
+def _is_issuer_known(claim: Claim, access: Access) -> bool:
+    """Tell a claim that says whose it is. In Google's logs a bare subject or account does not."""
+    return access.cloud is Cloud.AWS or claim.form not in (Form.SUBJECT, Form.AWS_ACCOUNT)
+
+
+def comes_through(caller: Caller, provider: str | None) -> bool:
+    """Tell whether a caller reaches anything through a provider, or through the provider's pool."""
+    return any(reach.provider and is_provider(reach.provider, provider) for reach in caller.may_reach)
+
+
+def is_provider(listed: str, shown: str | None) -> bool:
+    """Compare a listed provider with what a record shows: the provider at the exchange, its pool afterwards."""
+    if shown is None:
+        return False
+    if glob.matches(listed, shown):
+        return True
+    pool = principal.pool_of(listed)
+    return pool is not None and pool == principal.pool_of(shown) == shown
+
+
+def is_target(reach: Reach, access: Access) -> bool:
+    """Tell whether a reach names an access's target."""
+    targets = _asked(access)
+    return any(form == own and glob.matches(listed, value) for own, listed in _target(reach) for form, value in targets)
+
+
+def _target(reach: Reach) -> list[tuple[str, str]]:
+    """Return the one target of a reach, with its form."""
+    if reach.aws_role:
+        return [("aws_role", identities.without_path(reach.aws_role))]
+    if reach.service_account:
+        return [("service_account", reach.service_account)]
+    return [("resource", reach.resource or "")]
+
+
+def _asked(access: Access) -> list[tuple[str, str]]:
+    """Return the forms in which the book may name an access's target."""
+    target = access.target
+    if target is None:
+        return []
+    if access.cloud is Cloud.AWS:
+        role = [("aws_role", text) for text in dict.fromkeys((identities.without_path(target), target))]
+        return role if arn.role_of(target) else [("resource", target)]
+    if access.kind is Kind.DIRECT_USE:
+        return [("resource", target)]
+    return [("service_account", target)]
+
+
+def _own_providers(identity: Identity) -> set[str]:
+    """Return the providers that an identity names by itself: its pool, its cluster's pool, Google."""
+    found = principal.parse(identity.principal) if identity.principal else None
+    gke = (principal.gke_of(identity.gke) or "").partition("[")[0]
+    return {found.pool if found else "", gke, GOOGLE if identity.google_service_account else ""}

@@ -1,0 +1,64 @@
+"""Policies that were read and checked before, by their digest.
+
+Reading thousands of entries of YAML takes longer than judging a file, and its result depends on nothing but
+the file's content and this version. So it is paid once per digest: in the user's cache folder, which
+``CALLERID_CACHE`` moves. A cache that can't be written is no error.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from callerid import __version__
+from callerid.policy.book import Book
+from callerid.policy.load import PolicyError, digest_of, parse
+from callerid.policy.model import Document
+from callerid.policy.shape import Fault
+
+_DECODER = msgspec.msgpack.Decoder(Document)
+
+
+def load(path: str, folder: Path) -> Book:
+    """Return the book of a policy file.
+
+    Raises:
+        PolicyError: where the file can't be read, or is no policy.
+    """
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise PolicyError(path, [Fault(1, 1, f"cannot be read: {error.strerror}")]) from error
+    digest = digest_of(text)
+    kept = folder / f"policy-{__version__}-{digest.partition(':')[2]}.msgpack"
+    document = _kept(kept)
+    if document is None:
+        document = parse(text, path)
+        _keep(kept, document)
+    return Book(document, digest)
+
+
+def folder(environment: dict[str, str]) -> Path:
+    """Return the cache's folder under an environment: ``CALLERID_CACHE``, else the user's cache folder."""
+    if environment.get("CALLERID_CACHE"):
+        return Path(environment["CALLERID_CACHE"])
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "callerid"
+
+
+def _kept(path: Path) -> Document | None:
+    try:
+        return _DECODER.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _keep(path: Path, document: Document) -> None:
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(msgspec.msgpack.encode(document))
+        os.replace(file.name, path)  # noqa: PTH105  # atomic, for two scans that start at once

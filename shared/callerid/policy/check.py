@@ -1,0 +1,160 @@
+"""What a well-shaped policy must still hold: forms that can match, patterns that don't match everybody."""
+
+from __future__ import annotations
+
+import re
+
+from callerid.names import glob
+from callerid.policy.identity import form_of, keys
+from callerid.policy.model import FORMS, TARGETS, Caller, Demand, Document, Identity, Reach, Requirement
+from callerid.policy.shape import Shape
+
+_ACCOUNT = re.compile(r"\d{12}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+_USER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:user/.+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_FORMATS = {
+    "google_service_account": (re.compile(r"\d{10,25}"), "the unique id, digits alone (its address is `email`)"),
+    "google_user": (_EMAIL, "an e-mail address"),
+    "aws_role": (_ROLE, "arn:aws:iam::ACCOUNT:role/NAME, the account in digits"),
+    "iam_user": (_USER, "arn:aws:iam::ACCOUNT:user/NAME, the account in digits"),
+    "aws_account": (_ACCOUNT, "twelve digits"),
+    "azure_managed_identity": (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
+    "principal": (re.compile(r"principal://iam\.googleapis\.com/.+/subject/.+"), "principal://…/subject/…"),
+    "gke": (re.compile(r"[^/\[\]]+\.svc\.id\.goog\[[^/\[\]]+/[^/\[\]]+\]"), "PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]"),
+    "email": (_EMAIL, "an e-mail address"),
+    "unique_id": (re.compile(r"(AIDA|AROA)[A-Z0-9]+"), "AIDA… or AROA…"),
+}  # fmt: skip
+_SERVICE_ACCOUNT = re.compile(r"\S+@\S+|\d{10,25}")
+_STRANGERS = (
+    "repo:stranger/strange:ref:refs/heads/main",
+    "repo:stranger/strange:environment:production",
+    "repo:stranger/strange:pull_request",
+    "project_path:stranger/strange:ref_type:branch:ref:main",
+    "organization:stranger:project:strange:workspace:w:run_phase:apply",
+    "us-east-1:00000000-0000-4000-8000-000000000000",
+    "stranger@stranger.example.net",
+    "principal://iam.googleapis.com/projects/999999999999/locations/global/workloadIdentityPools/x/subject/x",
+    "principal://iam.googleapis.com/locations/global/workforcePools/x/subject/x",
+    "strange.svc.id.goog[strange/strange]",
+    "999999999999",
+)
+"""Subjects of people whom no policy can mean: an entry that matches one matches everybody."""
+
+
+def document(document: Document, shape: Shape) -> None:
+    """Record every fault of a policy that has the right shape."""
+    for account in document.aws_accounts or ():
+        if not _ACCOUNT.fullmatch(account):
+            shape.blame(document, f"aws_accounts: expected twelve digits, got {account!r}", "aws_accounts")
+    owners: dict[tuple[str, ...], str] = {}
+    names: set[str] = set()
+    for caller in document.callers:
+        if caller.name in names:
+            shape.blame(caller, f"the name {caller.name!r} is another entry's already", "name")
+        names.add(caller.name)
+        _caller(caller, shape, owners)
+    for requirement in document.requirements:
+        _requirement(requirement, shape)
+
+
+def _caller(caller: Caller, shape: Shape, owners: dict[tuple[str, ...], str]) -> None:
+    if not caller.identities:
+        shape.blame(caller, f"{caller.name}: expected at least one identity", "identities")
+    for reach in caller.may_reach:
+        _reach(reach, shape)
+    for identity in caller.identities:
+        if not _has_one_form(identity, shape):
+            continue
+        _formats(identity, shape)
+        _strangers(identity, shape)
+        _issuer_shown(caller, identity, shape)
+        for key in keys(identity):
+            other = owners.setdefault(key, caller.name)
+            if other != caller.name and key.form != "subject":
+                shape.blame(identity, f"this identity is {other!r}'s already; one identity is one caller")
+
+
+def _has_one_form(identity: Identity, shape: Shape) -> bool:
+    given = [form for form in FORMS if getattr(identity, form) is not None]
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        shape.blame(identity, f"expected exactly one of {', '.join(FORMS)}; got {got}")
+        return False
+    if identity.email and given != ["google_service_account"]:
+        shape.blame(identity, "email stands only beside google_service_account", "email")
+    if identity.unique_id and given[0] not in ("aws_role", "iam_user"):
+        shape.blame(identity, "unique_id stands only beside aws_role or iam_user", "unique_id")
+    return True
+
+
+def _formats(identity: Identity, shape: Shape) -> None:
+    for name, (pattern, expected) in _FORMATS.items():
+        value = getattr(identity, name)
+        if value is not None and not pattern.fullmatch(value):
+            shape.blame(identity, f"{name}: expected {expected}; got {value!r}", name)
+
+
+def _strangers(identity: Identity, shape: Shape) -> None:
+    """Refuse a pattern that lets in everybody of an issuer that others use too."""
+    for key in keys(identity):
+        if glob.is_glob(key.value) and any(glob.matches(key.value, stranger) for stranger in _STRANGERS):
+            shape.blame(identity, f"{key.value!r} would match everybody of a shared issuer; name whom you mean")
+            return
+    if identity.google_user and re.fullmatch(r"\*@(gmail|googlemail)\.com", identity.google_user):
+        shape.blame(identity, f"{identity.google_user!r} would match everybody of a shared issuer", "google_user")
+
+
+def _issuer_shown(caller: Caller, identity: Identity, shape: Shape) -> None:
+    """Refuse a subject that could never count: Google's logs don't show its issuer, the provider stands in."""
+    if form_of(identity) not in ("oidc", "saml", "azure_managed_identity"):
+        return
+    google = [reach for reach in caller.may_reach if reach.service_account or reach.resource]
+    if google and not any(reach.provider for reach in google):
+        shape.blame(
+            caller,
+            f"{caller.name}: Google's logs don't show the issuer of a subject; give the `provider` of its may_reach",
+            "may_reach",
+        )
+
+
+def _reach(reach: Reach, shape: Shape) -> None:
+    given = [form for form in TARGETS if getattr(reach, form) is not None]
+    if len(given) != 1:
+        shape.blame(reach, f"expected exactly one of {', '.join(TARGETS)}; got {' and '.join(given) or 'none'}")
+        return
+    if reach.aws_role and not _ROLE.fullmatch(reach.aws_role):
+        shape.blame(reach, f"aws_role: expected {_FORMATS['aws_role'][1]}; got {reach.aws_role!r}", "aws_role")
+    if reach.service_account and not _SERVICE_ACCOUNT.fullmatch(reach.service_account):
+        expected = "the account's e-mail address"
+        shape.blame(reach, f"service_account: expected {expected}; got {reach.service_account!r}", "service_account")
+    if reach.oaud and not reach.aws_role:
+        shape.blame(reach, "oaud stands only beside aws_role", "oaud")
+
+
+def _requirement(requirement: Requirement, shape: Shape) -> None:
+    if bool(requirement.roles) == bool(requirement.service_accounts):
+        shape.blame(requirement, "expected exactly one of roles, service_accounts")
+        return
+    of_roles = (requirement.source_identity, requirement.session_name, requirement.role_claim)
+    if requirement.roles and not any(of_roles):
+        shape.blame(requirement, "expected source_identity, session_name or role_claim: what is required of the roles?")
+    if requirement.service_accounts and not requirement.origin:
+        shape.blame(requirement, "expected origin: what is required of the service accounts?")
+    if (requirement.roles and requirement.origin) or (requirement.service_accounts and any(of_roles)):
+        shape.blame(requirement, "origin goes with service_accounts; the other requirements go with roles")
+    for role in requirement.roles:
+        if not _ROLE.fullmatch(role):
+            shape.blame(requirement, f"roles: expected {_FORMATS['aws_role'][1]}; got {role!r}", "roles")
+    for demand in (requirement.source_identity, requirement.session_name):
+        if demand is not None:
+            _demand(demand, shape)
+
+
+def _demand(demand: Demand, shape: Shape) -> None:
+    if demand.matches is None:
+        return
+    try:
+        re.compile(demand.matches)
+    except re.error as error:
+        shape.blame(demand, f"matches: not a regular expression: {error}", "matches")

@@ -1,0 +1,58 @@
+"""A policy file into a book: strict, with every fault named by file, line and column."""
+
+from __future__ import annotations
+
+import hashlib
+
+import yaml
+
+from callerid.policy import check
+from callerid.policy.model import Document
+from callerid.policy.shape import Fault, Shape
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class PolicyError(Exception):
+    """A policy that can't be used; ``faults`` says all that is wrong with it."""
+
+    def __init__(self, name: str, faults: list[Fault]) -> None:
+        self.faults = sorted(faults)
+        super().__init__("\n".join(f"{name}:{fault.line}:{fault.column}: {fault.message}" for fault in self.faults))
+
+
+def digest_of(text: bytes) -> str:
+    """Return the digest by which judgements name the policy that made them."""
+    return f"sha256:{hashlib.sha256(text).hexdigest()[:16]}"
+
+
+def parse(text: bytes, name: str) -> Document:
+    """Return the policy that YAML text holds; ``name`` is what errors call it.
+
+    Raises:
+        PolicyError: with every fault, where the text is no policy.
+    """
+    node = _compose(text, name)
+    shape = Shape()
+    document = shape.struct(Document, node, "the policy")
+    if document is not None:
+        check.document(document, shape)
+    if shape.faults or document is None:
+        raise PolicyError(name, shape.faults)
+    return document  # type: ignore[no-any-return]  # Shape.struct returns what it was asked for
+
+
+def _compose(text: bytes, name: str) -> yaml.Node:
+    try:
+        node = yaml.compose(text.decode(), Loader=_Loader)
+    except UnicodeDecodeError as error:
+        raise PolicyError(name, [Fault(1, 1, "expected UTF-8 text")]) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise PolicyError(name, [Fault(*place, f"not YAML: {error.problem}")]) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise PolicyError(name, [Fault(1, 1, "not YAML, or nested beyond what can be read")]) from error
+    if node is None:
+        raise PolicyError(name, [Fault(1, 1, "the policy is empty; expected version and callers")])
+    return node

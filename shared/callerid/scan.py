@@ -1,0 +1,208 @@
+"""Files in, a tally out: what ``callerid scan`` does, without a terminal.
+
+One file is read at a time, so memory follows the largest file and not their number. With several processes
+each takes whole files; their tallies add up to the same totals in whatever order they end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+
+import msgspec
+from msgspec import Struct, field
+
+from callerid import delivery
+from callerid.engine import Engine, Judged
+from callerid.envelope import Item, PassedOver
+from callerid.group import Group, group_of
+from callerid.judgement import Judgement, Severity, Verdict, line
+from callerid.policy.book import Book
+from callerid.sources import files
+
+UNREADABLE_KEPT = 1000
+"""How many unreadable records a tally names; all are counted."""
+_GROUPS_REMEMBERED = 16_384
+
+
+class Row(Struct):
+    """How often accesses of one group occurred, and when. Times are RFC 3339 in UTC."""
+
+    count: int = 0
+    first: str | None = None
+    last: str | None = None
+
+    def add(self, count: int, first: str | None, last: str | None) -> None:
+        """Add accesses to the row; a time that is None says nothing."""
+        self.count += count
+        self.first = min(filter(None, (self.first, first)), default=None)
+        self.last = max(filter(None, (self.last, last)), default=None)
+
+
+class UnreadableRecord(Struct, frozen=True):
+    """Something that could not be read: file and position, the reason's code, what was expected."""
+
+    source: str
+    reason: str
+    error: str | None
+
+
+class Tally(Struct):
+    """What a scan saw. The verdicts' counts add up to the records."""
+
+    files: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    severities: Counter[Severity] = field(default_factory=Counter)
+    """How many findings there are of each severity."""
+    passed_over: Counter[str] = field(default_factory=Counter)
+    rows: dict[Group, Row] = field(default_factory=dict)
+    unreadable: list[UnreadableRecord] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """Return how many records were judged or found unreadable."""
+        return self.verdicts.total()
+
+    def merge(self, other: Tally) -> None:
+        """Add another tally's counts to this one."""
+        self.files += other.files
+        self.verdicts += other.verdicts
+        self.severities += other.severities
+        self.passed_over += other.passed_over
+        for group, row in other.rows.items():
+            self.rows.setdefault(group, Row()).add(row.count, row.first, row.last)
+        self.unreadable += other.unreadable[: UNREADABLE_KEPT - len(self.unreadable)]
+
+
+class Select(msgspec.Struct, frozen=True):
+    """Which judgements are wanted one by one beside the tally."""
+
+    findings: bool = False
+    every: bool = False
+
+
+Emit = Callable[[bytes], object]
+
+
+class Scanner:
+    """Scans one file after another with one engine, whose memo goes from file to file."""
+
+    def __init__(self, book: Book | None, select: Select) -> None:
+        self._engine = Engine(book)
+        self._policy = book.digest if book else None
+        self._select = select
+        self._encode = msgspec.json.Encoder().encode
+        self._groups: dict[Judgement, Group] = {}
+
+    def scan(self, path: str, emit: Emit) -> Tally:
+        """Return the tally of one file; ``emit`` gets each wanted judgement as a line of JSON."""
+        tally = Tally(files=1)
+        name = "stdin" if path == files.STANDARD_INPUT else path
+        for block in files.blocks(path):
+            for judged in self._engine.judge(_items(block)):
+                if isinstance(judged, PassedOver):
+                    tally.passed_over[judged.what] += 1
+                else:
+                    self._count(tally, judged, name, emit)
+        return tally
+
+    def _count(self, tally: Tally, judged: Judged, name: str, emit: Emit) -> None:
+        judgement = judged.judgement
+        tally.verdicts[judgement.verdict] += 1
+        if judgement.verdict is Verdict.OUT_OF_SCOPE and not self._select.every:
+            return
+        occurrence = judged.occurrence(name)
+        if judgement.verdict is Verdict.UNREADABLE:
+            if len(tally.unreadable) < UNREADABLE_KEPT:
+                reason = judgement.reasons[0]
+                tally.unreadable.append(UnreadableRecord(occurrence.source, reason, judgement.detail))
+        elif judgement.verdict is not Verdict.OUT_OF_SCOPE:
+            row = tally.rows.setdefault(self._group(judgement), Row())
+            row.add(1, occurrence.time, occurrence.time)
+        if judgement.is_finding:
+            tally.severities[judgement.severity] += 1
+        if self._select.every or (self._select.findings and judgement.is_finding):
+            emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
+
+    def _group(self, judgement: Judgement) -> Group:
+        group = self._groups.get(judgement)
+        if group is None:
+            if len(self._groups) >= _GROUPS_REMEMBERED:
+                self._groups.clear()
+            group = self._groups[judgement] = group_of(judgement)
+        return group
+
+
+def _items(block: files.Block) -> Iterator[Item]:
+    if not block.is_lines:
+        return delivery.document(block.data, block.damage, block.detail)
+    return delivery.lines(block.data, block.first_line, block.damage, block.detail)
+
+
+def scan(
+    paths: Sequence[str],
+    book: Book | None,
+    *,
+    select: Select,
+    emit: Emit,
+    jobs: int = 1,
+    done: Callable[[str], object] = lambda path: None,
+) -> Tally:
+    """Return the tally of all files. ``emit`` gets the wanted judgements in the order of the files.
+
+    ``done`` is called with each file as its results are in. Where nobody wants the judgements one by one,
+    the largest files go first, so that no process is left alone with one.
+    """
+    own = [path for path in paths if path == files.STANDARD_INPUT]
+    others = [path for path in paths if path != files.STANDARD_INPUT]
+    if select == Select():
+        others.sort(key=files.size_of, reverse=True)
+    tally = Tally()
+    if jobs > 1 and len(others) > 1:
+        for path, part, lines in _in_processes(others, book, select, min(jobs, len(others))):
+            tally.merge(part)
+            emit(lines)
+            done(path)
+    else:
+        own = own + others
+    scanner = Scanner(book, select)
+    for path in own:
+        tally.merge(scanner.scan(path, emit))
+        done(path)
+    return tally
+
+
+_AHEAD = 4
+"""Files that each process may be ahead of the one whose results are awaited; bounds what waits in memory."""
+_worker: list[Scanner] = []
+
+
+def _in_processes(
+    paths: Sequence[str], book: Book | None, select: Select, jobs: int
+) -> Iterator[tuple[str, Tally, bytes]]:
+    with ProcessPoolExecutor(jobs, initializer=_start, initargs=(book, select)) as pool:
+        rest = iter(paths)
+        waiting: deque[tuple[str, Future[tuple[Tally, bytes]]]] = deque()
+        waiting.extend((path, pool.submit(_work, path)) for path in islice(rest, jobs * _AHEAD))
+        while waiting:
+            path, future = waiting.popleft()
+            part, lines = future.result()
+            waiting.extend((following, pool.submit(_work, following)) for following in islice(rest, 1))
+            yield path, part, lines
+
+
+def _start(book: Book | None, select: Select) -> None:
+    _worker.append(Scanner(book, select))
+
+
+def _work(path: str) -> tuple[Tally, bytes]:
+    lines = bytearray()
+    return _worker[0].scan(path, lines.extend), bytes(lines)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

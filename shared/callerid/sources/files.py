@@ -1,0 +1,198 @@
+"""Files, folders, globs and standard input, in blocks that fit in memory.
+
+A file is recognised by its content: gzip by its first bytes, JSON lines by a first line that is a whole
+JSON object with more to follow. JSON lines come in blocks of whole lines, so a file of any size is read in
+the same memory; any other JSON is one block.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import msgspec
+from zlib_ng import gzip_ng, zlib_ng
+
+STANDARD_INPUT = "-"
+BLOCK_BYTES = 4 << 20
+"""Enough lines that decoding them at once pays, few enough that two blocks are no memory."""
+DOCUMENT_BYTES = 1 << 30
+"""The largest document or line that is unpacked: twenty times CloudTrail's own limit of 50 MB for a packed
+file would not fit a laptop's memory; a gzip bomb must not either."""
+_READ_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, zlib.error, zlib_ng.error, gzip_ng.BadGzipFile)  # type: ignore[assignment]  # zlib_ng's stub calls its error a value
+
+
+class _Stream(Protocol):
+    """What blocks are read from: plain or unpacked bytes."""
+
+    def read1(self, size: int, /) -> bytes:
+        """Return what there is, at most ``size`` bytes, nothing at the end."""
+
+
+class Block(NamedTuple):
+    """A piece of a file: one whole document, or whole lines of JSON."""
+
+    data: bytes
+    is_lines: bool
+    first_line: int = 1
+    damage: str | None = None
+    """The code of the reason why nothing follows, where the file ends early."""
+    detail: str = ""
+
+
+class NoFileError(Exception):
+    """A path that names nothing to read."""
+
+
+def find(paths: Iterable[str]) -> list[str]:
+    """Return the files that paths, folders and patterns name, each once, in a stable order.
+
+    Hidden files of a folder are passed over; one that is named is read.
+
+    Raises:
+        NoFileError: for a path that names nothing.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        files = sorted(_expand(path))
+        if not files:
+            raise NoFileError(f"{path}: no such file or folder, and no file matches it")
+        found |= dict.fromkeys(files)
+    return list(found)
+
+
+def _expand(path: str) -> Iterator[str]:
+    if path == STANDARD_INPUT or Path(path).is_file() or _is_pipe(path):
+        yield path
+    elif Path(path).is_dir():
+        yield from _walk(path)
+    else:
+        for match in glob.glob(path, recursive=True):  # noqa: PTH207  # keeps the spelling that the user gave
+            yield from _walk(match) if Path(match).is_dir() else (match,)
+
+
+def _is_pipe(path: str) -> bool:
+    """Tell a named pipe, as a shell's process substitution makes one."""
+    return Path(path).exists() and not Path(path).is_dir()
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (os.path.join(parent, name) for name in files if not name.startswith("."))  # noqa: PTH118
+
+
+def size_of(path: str) -> int:
+    """Return a file's size in bytes as it lies on disk, 0 where it has none, as a pipe."""
+    try:
+        return 0 if path == STANDARD_INPUT else Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def blocks(path: str) -> Iterator[Block]:
+    """Yield the blocks of a file. A file that can't be read is one block with that damage."""
+    try:
+        with _opened(path) as stream:
+            yield from _blocks(_Chunks(stream))
+    except OSError as error:
+        yield Block(b"", is_lines=False, damage="file-unreadable", detail=error.strerror or str(error))
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[_Stream]:
+    descriptor = sys.stdin.fileno() if path == STANDARD_INPUT else path
+    with open(descriptor, "rb", closefd=path != STANDARD_INPUT) as stream:  # a descriptor too
+        packed = stream.peek(2)[:2] == _GZIP
+        yield gzip_ng.GzipNGFile(fileobj=stream) if packed else stream  # type: ignore[no-untyped-call]
+
+
+class _Chunks:
+    """The pieces of a stream until it ends or turns out to be damaged; ``damage`` says which."""
+
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+        self.damage: str | None = None
+        self.detail = ""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            try:
+                piece = self._stream.read1(_READ_BYTES)
+            except _GZIP_ERRORS as error:
+                self.damage, self.detail = "gzip-damaged", str(error)
+                return
+            if not piece:
+                return
+            yield piece
+
+
+def _blocks(chunks: _Chunks) -> Iterator[Block]:
+    pieces = iter(chunks)
+    head = _head(pieces)
+    if _begins_lines(head):
+        yield from _lines(head, pieces, chunks)
+        return
+    parts, size = [head], len(head)
+    for piece in pieces:
+        size += len(piece)
+        if size > DOCUMENT_BYTES:
+            detail = f"unpacks to more than {DOCUMENT_BYTES >> 20} MiB"
+            yield Block(b"", is_lines=False, damage="too-large", detail=detail)
+            return
+        parts.append(piece)
+    yield Block(b"".join(parts), is_lines=False, damage=chunks.damage, detail=chunks.detail)
+
+
+def _head(pieces: Iterator[bytes]) -> bytes:
+    """Return the beginning, up to a piece that ends the second line or to a size that tells."""
+    head = bytearray()
+    for piece in pieces:
+        head += piece
+        if head.count(b"\n") >= 2 or len(head) >= BLOCK_BYTES:
+            break
+    return bytes(head.removeprefix(_BYTE_ORDER_MARK))
+
+
+def _begins_lines(head: bytes) -> bool:
+    """Tell JSON lines: a whole object, then more. A damaged first line is forgiven where the second is whole."""
+    first, _, rest = head.lstrip().partition(b"\n")
+    second = rest.lstrip().partition(b"\n")[0].rstrip()
+    if not second or first.rstrip() in (b"[", b"{"):
+        return False
+    return _is_object(first) or _is_object(second)
+
+
+def _is_object(line: bytes) -> bool:
+    if not line.lstrip().startswith(b"{"):
+        return False
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
+def _lines(head: bytes, pieces: Iterator[bytes], chunks: _Chunks) -> Iterator[Block]:
+    rest, number = head, 1
+    for piece in pieces:
+        rest += piece
+        if len(rest) > DOCUMENT_BYTES:
+            yield Block(b"", is_lines=True, first_line=number, damage="too-large", detail="a line without an end")
+            return
+        if len(rest) < BLOCK_BYTES:
+            continue
+        whole, newline, rest = rest.rpartition(b"\n")
+        if newline:
+            yield Block(whole + newline, is_lines=True, first_line=number)
+            number += whole.count(b"\n") + 1
+    yield Block(rest, is_lines=True, first_line=number, damage=chunks.damage, detail=chunks.detail)
