@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from callerid.access import Kind
 from callerid.cli.text import printable
 from callerid.group import Group
 from callerid.judgement import Verdict
@@ -34,20 +35,30 @@ _STYLES = {
     Verdict.IDENTIFIED: "green",
     Verdict.NAMED: "green",
 }
+FINDINGS = (Verdict.ANONYMOUS, Verdict.UNEXPECTED)
+_STEPS = {kind.value: f"({kind.value.replace('-', ' ')})" for kind in Kind}
+"""What stands for the target of kinds that have none."""
 _NOBODY = "(nobody named)"
 
 
 def render(tally: Tally, *, has_policy: bool) -> None:
-    """Print a tally to standard output."""
+    """Print a tally to standard output: the findings with their reasons, everybody else, the totals."""
     console = Console(highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, emoji=False, markup=False, width=WIDTH)
     rows = sorted(tally.rows.items(), key=_place)
-    if rows:
-        console.print(_table(rows[:ROWS_SHOWN]))
-    if len(rows) > ROWS_SHOWN:
-        console.print(f"{len(rows) - ROWS_SHOWN:,} more rows; --format jsonl has every finding")
+    findings = [row for row in rows if row[0].verdict in FINDINGS]
+    others = [row for row in rows if row[0].verdict not in FINDINGS]
+    if findings:
+        console.print(_findings(findings[:ROWS_SHOWN]), end="\n\n")
+    if others:
+        console.print(_others(others[:ROWS_SHOWN]), end="\n\n")
+    hidden = max(0, len(findings) - ROWS_SHOWN) + max(0, len(others) - ROWS_SHOWN)
+    if hidden:
+        console.print(f"{hidden:,} more rows; --format jsonl has every finding, with --all every record")
     console.print(_totals(tally))
+    if any(group.reasons for group, _ in rows):
+        console.print("`callerid explain CODE` says what a reason means and how to fix it.")
     if not has_policy:
         console.print("No policy: an inventory. With --policy FILE callers are held to your caller book.")
 
@@ -57,51 +68,69 @@ def _place(item: tuple[Group, Row]) -> tuple[int, int, int, Group]:
     return (_ORDER.index(group.verdict), -group.severity.rank, -row.count, group)
 
 
-def _table(rows: list[tuple[Group, Row]]) -> Table:
-    told = any(group.reasons for group, _ in rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=told)
+def _findings(rows: list[tuple[Group, Row]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("who\nfrom where", overflow="fold", ratio=6)
-    table.add_column("to what", overflow="fold", ratio=5)
+    table.add_column("who\nfrom where", overflow="fold", ratio=10)
+    table.add_column("to what", overflow="fold", ratio=9)
     table.add_column("times", justify="right", no_wrap=True)
     table.add_column("first\nlast (UTC)", no_wrap=True)
-    if told:
-        table.add_column("why", overflow="fold", ratio=6)
+    table.add_column("why", overflow="fold", ratio=13)
     for group, row in rows:
-        who = _text(_short(group.who) or _NOBODY)
-        who.append(f"\n{printable(_short(group.origin)) or '–'}", style="dim")
-        cells = (_verdict(group), who, _text(_target(group)), f"{row.count:,}", _span(row))
-        table.add_row(*cells, *([_text(_why(group))] if told else []))
+        verdict = Text(f"{group.verdict}\n{group.severity}", style=_STYLES[group.verdict])
+        table.add_row(verdict, _who(group), _target(group), f"{row.count:,}", _span(row), _why(group), end_section=True)
     return table
 
 
-def _verdict(group: Group) -> Text:
-    text = Text(group.verdict, style=_STYLES[group.verdict])
-    if group.verdict in (Verdict.ANONYMOUS, Verdict.UNEXPECTED):
-        text.append(f"\n{group.severity}", style="default")
+def _others(rows: list[tuple[Group, Row]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("who", overflow="fold", ratio=8)
+    table.add_column("from where", overflow="fold", ratio=8)
+    table.add_column("to what", overflow="fold", ratio=9)
+    table.add_column("times", justify="right", no_wrap=True)
+    table.add_column("first\nlast (UTC)", no_wrap=True)
+    for group, row in rows:
+        verdict = Text(group.verdict, style=_STYLES[group.verdict])
+        who = Text(_short(group.who) or _NOBODY)
+        if group.reasons:
+            who.append("\n" + "\n".join(group.reasons), style="dim")
+        origin = Text(_short(group.origin) or "–")
+        table.add_row(verdict, who, origin, _target(group), f"{row.count:,}", _span(row))
+    return table
+
+
+def _who(group: Group) -> Text:
+    text = Text(_short(group.who) or _NOBODY, style="bold")
+    return text.append(f"\n{_short(group.origin) or '–'}", style="not bold")
+
+
+def _why(group: Group) -> Text:
+    text = Text()
+    for code in group.reasons:
+        text.append("\n" if text else "").append(code, style="bold").append(f"\n{REASONS[code].why}")
     return text
 
 
-def _text(text: str) -> Text:
-    """Return text from a log as it is: no markup, no control."""
-    return Text(printable(text))
-
-
 def _short(name: str) -> str:
-    """Return a name as short as it stays one: an ARN as ``role/NAME (ACCOUNT)``, a provider by pool and id."""
+    """Return a name from a log, safe to print and as short as it stays one.
+
+    ``role/NAME`` over its account, a provider as ``POOL/ID``, a service account without the common suffix.
+    """
+    name = printable(name)
     found = arn.parse(name)
     if found is not None:
-        return f"{'role' if found.type == 'assumed-role' else found.type}/{found.name} ({found.account})"
+        return f"{'role' if found.type == 'assumed-role' else found.type}/{found.name}\n{found.account}"
     in_pool = re.search(r"/work(?:loadIdentity|force)Pools/(.+)", name)
     if in_pool:
-        pool, _, provider = in_pool[1].partition("/providers/")
-        return f"pool {pool}" + (f", provider {provider}" if provider else "")
-    return f"account {name}" if len(name) == 12 and name.isdigit() else name
+        return f"pool {in_pool[1].replace('/providers/', '/')}"
+    return f"account {name}" if len(name) == 12 and name.isdigit() else name.removesuffix(".iam.gserviceaccount.com")
 
 
-def _target(group: Group) -> str:
-    text = _short(group.target) or "–"
-    return f"{text} (denied)" if group.outcome == "denied" else text
+def _target(group: Group) -> Text:
+    """Return what was reached; where the record names no target, which step it was."""
+    text = Text(_STEPS.get(group.target) or _short(group.target) or "–")
+    return text.append("\ndenied", style="bold") if group.outcome == "denied" else text
 
 
 def _span(row: Row) -> str:
@@ -110,10 +139,6 @@ def _span(row: Row) -> str:
         return "time not logged"
     first, last = row.first[:16].replace("T", " "), row.last[:16].replace("T", " ")
     return first if first == last else f"{first}\n{last}"
-
-
-def _why(group: Group) -> str:
-    return "\n".join(f"{code}: {REASONS[code].why}" for code in group.reasons)
 
 
 def _totals(tally: Tally) -> str:

@@ -164,12 +164,16 @@ def _head(pieces: Iterator[bytes]) -> bytes:
 
 
 def _begins_lines(head: bytes) -> bool:
-    """Tell JSON lines: a whole object, then more. A damaged first line is forgiven where the second is whole."""
+    """Tell JSON lines: a whole object, then more.
+
+    A half-written first line is forgiven where the second is whole, unless it opens something that goes on,
+    as the first line of a document does that is printed over several.
+    """
     first, _, rest = head.lstrip().partition(b"\n")
     second = rest.lstrip().partition(b"\n")[0].rstrip()
-    if not second or first.rstrip() in (b"[", b"{"):
+    if not second:
         return False
-    return _is_object(first) or _is_object(second)
+    return _is_object(first) or (not first.rstrip().endswith((b"[", b"{", b",", b":")) and _is_object(second))
 
 
 def _is_object(line: bytes) -> bool:
