@@ -4,6 +4,8 @@ https://cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types
 https://cloud.google.com/iam/docs/audit-logging/examples-workload-identity
 """
 
+# ruff: noqa: E501  # templates read better than JSON broken in the middle
+
 from __future__ import annotations
 
 import random

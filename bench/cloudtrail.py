@@ -21,28 +21,35 @@ _ACTIVE_COUNT = 160
 _SESSION_EVERY_S = DAYS * 86_400 // (SESSION_COUNT - _ACTIVE_COUNT)
 _DENIED = 0.025
 _AGENTS = (
-    "Boto3/1.40.21 md/Botocore#1.40.21 ua/2.1 os/linux#6.8.0-1031-aws md/arch#x86_64 lang/python#3.12.7 md/pyimpl#CPython"
-    " m/Z,b cfg/retry-mode#standard Botocore/1.40.21",
+    "Boto3/1.40.21 md/Botocore#1.40.21 ua/2.1 os/linux#6.8.0-1031-aws md/arch#x86_64 lang/python#3.12.7"
+    " md/pyimpl#CPython m/Z,b cfg/retry-mode#standard Botocore/1.40.21",
     "aws-sdk-go-v2/1.36.3 ua/2.1 os/linux lang/go#1.24.2 md/GOOS#linux md/GOARCH#arm64 api/sts#1.33.19 m/E,g",
-    "aws-sdk-java/2.31.45 md/io#async md/http#NettyNio ua/2.1 os/Linux#6.1.134 lang/java#21.0.7 md/OpenJDK_64-Bit_Server_VM"
-    "#21.0.7+6-LTS md/en cfg/retry-mode#legacy",
-    "APN/1.0 HashiCorp/1.0 Terraform/1.12.2 (+https://www.terraform.io) terraform-provider-aws/6.4.0 aws-sdk-go-v2/1.36.5"
+    "aws-sdk-java/2.31.45 md/io#async md/http#NettyNio ua/2.1 os/Linux#6.1.134 lang/java#21.0.7"
+    " md/OpenJDK_64-Bit_Server_VM#21.0.7+6-LTS md/en cfg/retry-mode#legacy",
+    "APN/1.0 HashiCorp/1.0 Terraform/1.12.2 (+https://www.terraform.io)"
+    " terraform-provider-aws/6.4.0 aws-sdk-go-v2/1.36.5"
     " ua/2.1 os/linux lang/go#1.24.4",
-    "aws-cli/2.28.14 md/awscrt#0.27.2 ua/2.1 os/linux#6.8.0-79-generic md/arch#x86_64 lang/python#3.13.7 cfg/retry-mode#standard"
-    " md/installer#exe md/prompt#off md/command#sts.assume-role",
+    "aws-cli/2.28.14 md/awscrt#0.27.2 ua/2.1 os/linux#6.8.0-79-generic md/arch#x86_64 lang/python#3.13.7"
+    " cfg/retry-mode#standard md/installer#exe md/prompt#off md/command#sts.assume-role",
 )
 _CALLS_OF_SERVICES = tuple(call for call in CALLS if call.source in ("s3.amazonaws.com", "kms.amazonaws.com"))
 _AWS_SERVICES = ("lambda", "ec2", "ecs-tasks", "autoscaling", "config", "rds", "guardduty", "ssm", "backup", "eks")
 
 
-class Session(NamedTuple):
-    """Someone who makes calls: the JSON of ``userIdentity``, and what stays the same while it works."""
+class Sender(NamedTuple):
+    """Where a call comes from: the JSON of ``userIdentity``, the address and the program."""
 
     identity: str
-    role: str
-    name: str
     ip: str
     agent: str
+
+
+class Session(NamedTuple):
+    """A role's session, and what stays the same while it works."""
+
+    sender: Sender
+    role: str
+    name: str
     calls: tuple[Call, ...]
 
 
@@ -109,7 +116,7 @@ def _session(rng: random.Random, role: str, role_id: str, calls: tuple[Call, ...
         f',"principalId":"{role_id}","arn":"{tenant.role(role)}","accountId":"{tenant.ACCOUNT}","userName":"{short}"}}'
         f',{federation}"attributes":{{"creationDate":"{created}","mfaAuthenticated":"false"}}{extra}}}}}'
     )
-    return Session(identity, role, name, address(rng), rng.choice(_AGENTS), calls)
+    return Session(Sender(identity, address(rng), rng.choice(_AGENTS)), role, name, calls)
 
 
 def _source_identity(rng: random.Random, role: str) -> str | None:
@@ -134,10 +141,7 @@ def _record(
     rng: random.Random,
     call: Call,
     fields: Fields,
-    time: str,
-    identity: str,
-    ip: str,
-    agent: str,
+    sender: Sender,
     *,
     error: tuple[str, str] | None = None,
     shared: bool = False,
@@ -149,13 +153,14 @@ def _record(
     both = f'"sharedEventID":"{uuid(rng)}",' if shared else ""
     tls = (
         ""
-        if ip.endswith(".com")
+        if sender.ip.endswith(".com")
         else ',"tlsDetails":{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256"'
         f',"clientProvidedHostHeader":"{call.source.partition(".")[0]}.us-east-1.amazonaws.com"}}'
     )
     return (
-        f'{{"eventVersion":"1.11","userIdentity":{identity},"eventTime":"{time}","eventSource":"{call.source}"'
-        f',"eventName":"{call.name}","awsRegion":"us-east-1","sourceIPAddress":"{ip}","userAgent":"{agent}",{denied}'
+        f'{{"eventVersion":"1.11","userIdentity":{sender.identity},"eventTime":"{fields["time"]}","eventSource":"{call.source}"'
+        f',"eventName":"{call.name}","awsRegion":"us-east-1","sourceIPAddress":"{sender.ip}"'
+        f',"userAgent":"{sender.agent}",{denied}'
         f'"requestParameters":{call.request % fields},"responseElements":{response},{additional}'
         f'"requestID":"{uuid(rng)}","eventID":"{uuid(rng)}","readOnly":{call.read_only},{resources}'
         f'"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{tenant.ACCOUNT}",{both}'
@@ -174,7 +179,7 @@ def _session_call(rng: random.Random, session: Session, time: str) -> str:
             f"User: {who} is not authorized to perform: {action} because no identity-based policy allows the action"
         )
         error = ("AccessDenied", message)
-    return _record(rng, call, fields, time, session.identity, session.ip, session.agent, error=error)
+    return _record(rng, call, fields, session.sender, error=error)
 
 
 def _user(rng: random.Random) -> tuple[str, str]:
@@ -190,18 +195,26 @@ def _user(rng: random.Random) -> tuple[str, str]:
 
 def _user_call(rng: random.Random, session: Session, time: str) -> str:
     fields = Fields(rng, account=tenant.ACCOUNT, time=time)
-    return _record(rng, rng.choice(session.calls), fields, time, _user(rng)[1], session.ip, session.agent)
+    sender = session.sender._replace(identity=_user(rng)[1])
+    return _record(rng, rng.choice(session.calls), fields, sender)
 
 
-def _service_call(rng: random.Random, session: Session, time: str) -> str:
+def _service_call(rng: random.Random, _session: Session, time: str) -> str:
     by = f"{rng.choice(_AWS_SERVICES)}.amazonaws.com"
     fields = Fields(rng, account=tenant.ACCOUNT, time=time)
     identity = f'{{"type":"AWSService","invokedBy":"{by}"}}'
-    return _record(rng, rng.choice(_CALLS_OF_SERVICES), fields, time, identity, by, by, shared=True)
+    return _record(rng, rng.choice(_CALLS_OF_SERVICES), fields, Sender(identity, by, by), shared=True)
 
 
 def _assume(
-    rng: random.Random, name: str, request: str, response: str, role: str, session_name: str, additional: str = ""
+    rng: random.Random,
+    name: str,
+    role: str,
+    session_name: str,
+    *,
+    request: str = "",
+    response: str = "",
+    additional: str = "",
 ) -> Call:
     """Return a call of STS that makes a session; ``request`` and ``response`` are what else it shows."""
     account, short = role.split(":")[4], role.rpartition("/")[2]
@@ -221,15 +234,15 @@ def _assume(
     )
 
 
-def _sts(rng: random.Random, call: Call, time: str, identity: str, ip: str, agent: str, error: str = "") -> str:
+def _sts(rng: random.Random, call: Call, time: str, sender: Sender, error: str = "") -> str:
     """Write a record of STS; where two accounts or a service take part, both copies share an id."""
-    shared = "AWSService" in identity or "AWSAccount" in identity or tenant.OTHER_ACCOUNT in call.request
+    shared = "AWSService" in sender.identity or "AWSAccount" in sender.identity or tenant.OTHER_ACCOUNT in call.request
     escaped = Call(*(part.replace("%", "%%") for part in call))
     denied = ("AccessDenied", error) if error else None
-    return _record(rng, escaped, Fields(rng), time, identity, ip, agent, error=denied, shared=shared)
+    return _record(rng, escaped, Fields(rng, time=time), sender, error=denied, shared=shared)
 
 
-def _service_assume(rng: random.Random, session: Session, time: str) -> str:
+def _service_assume(rng: random.Random, _session: Session, time: str) -> str:
     service = rng.choice(_AWS_SERVICES)
     by = f"{service}.amazonaws.com"
     if service in ("lambda", "ec2", "ecs-tasks"):
@@ -237,8 +250,8 @@ def _service_assume(rng: random.Random, session: Session, time: str) -> str:
     else:
         role = tenant.role(f"aws-service-role/{by}/AWSServiceRoleFor{service.title()}")
     name = f"i-{rng.getrandbits(68):017x}" if service == "ec2" else f"{service}-session"
-    call = _assume(rng, "AssumeRole", ',"durationSeconds":3600', "", role, name)
-    return _sts(rng, call, time, f'{{"type":"AWSService","invokedBy":"{by}"}}', by, by)
+    call = _assume(rng, "AssumeRole", role, name, request=',"durationSeconds":3600')
+    return _sts(rng, call, time, Sender(f'{{"type":"AWSService","invokedBy":"{by}"}}', by, by))
 
 
 def _web_identity(rng: random.Random, session: Session, time: str) -> str:
@@ -257,9 +270,9 @@ def _web_identity(rng: random.Random, session: Session, time: str) -> str:
     additional = '{"RequestDetails":{"endpointType":"regional","awsServingRegion":"us-east-1"}}'
     if issuer == tenant.GITHUB:
         additional = '{"identityProviderConnectionVerificationMethod":"IAMTrustStore",' + additional[1:]
-    call = _assume(rng, "AssumeRoleWithWebIdentity", "", response, role, name, additional)
+    call = _assume(rng, "AssumeRoleWithWebIdentity", role, name, response=response, additional=additional)
     error = "Not authorized to perform sts:AssumeRoleWithWebIdentity" if rng.random() < 0.03 else ""
-    return _sts(rng, call, time, identity, session.ip, session.agent, error)
+    return _sts(rng, call, time, session.sender._replace(identity=identity), error)
 
 
 def _web_caller(rng: random.Random) -> tuple[str, str]:
@@ -281,29 +294,29 @@ def _web_caller(rng: random.Random) -> tuple[str, str]:
 def _role_assume(rng: random.Random, session: Session, time: str) -> str:
     """Write an AssumeRole within our accounts; those of the required role name the caller, but for a few."""
     if session.role in ("batch", "loader"):
-        identity, source_identity, role = session.identity, session.role, tenant.SOURCE_IDENTITY_ROLE
+        identity, source_identity, role = session.sender.identity, session.role, tenant.SOURCE_IDENTITY_ROLE
     elif rng.random() < 0.3:
         name, identity = _user(rng)
         role = tenant.SOURCE_IDENTITY_ROLE if name == "work_api" else tenant.role("readers", tenant.OTHER_ACCOUNT)
         source_identity = name
     else:
-        identity, source_identity = session.identity, ""
+        identity, source_identity = session.sender.identity, ""
         role = tenant.role(f"readers-{rng.randrange(20)}", tenant.OTHER_ACCOUNT)
     if rng.random() < 0.02:
         source_identity = ""
     extra = f',"sourceIdentity":"{source_identity}"' if source_identity else ""
     name = source_identity or session.name
-    call = _assume(rng, "AssumeRole", f'{extra},"durationSeconds":3600', extra, role, name)
+    call = _assume(rng, "AssumeRole", role, name, request=f'{extra},"durationSeconds":3600', response=extra)
     error = "User is not authorized to perform: sts:AssumeRole" if rng.random() < 0.03 else ""
-    return _sts(rng, call, time, identity, session.ip, session.agent, error)
+    return _sts(rng, call, time, session.sender._replace(identity=identity), error)
 
 
 def _account_assume(rng: random.Random, session: Session, time: str) -> str:
     """Write the target's copy of an AssumeRole from another account; a few are from one that is not ours."""
     account = tenant.FOREIGN_ACCOUNT if rng.random() < 0.1 else tenant.OTHER_ACCOUNT
     identity = f'{{"type":"AWSAccount","principalId":"AROA{upper_id(rng, 17)}:{session.name}","accountId":"{account}"}}'
-    call = _assume(rng, "AssumeRole", "", "", tenant.role("svc-sync-01"), session.name)
-    return _sts(rng, call, time, identity, session.ip, session.agent)
+    call = _assume(rng, "AssumeRole", tenant.role("svc-sync-01"), session.name)
+    return _sts(rng, call, time, session.sender._replace(identity=identity))
 
 
 def _saml(rng: random.Random, session: Session, time: str) -> str:
@@ -317,8 +330,8 @@ def _saml(rng: random.Random, session: Session, time: str) -> str:
         f',"subject":"{subject}","subjectType":"persistent","issuer":"https://idp.example.com/saml"'
         ',"audience":"https://signin.aws.amazon.com/saml","nameQualifier":"kQhXr0yDp1aEm4Gd7sYq2Zr5Wc8="'
     )
-    call = _assume(rng, "AssumeRoleWithSAML", request, response, tenant.ANALYST_ROLE, subject)
-    return _sts(rng, call, time, identity, session.ip, session.agent)
+    call = _assume(rng, "AssumeRoleWithSAML", tenant.ANALYST_ROLE, subject, request=request, response=response)
+    return _sts(rng, call, time, session.sender._replace(identity=identity))
 
 
 _MIX: tuple[tuple[Callable[[random.Random, Session, str], str], float], ...] = (

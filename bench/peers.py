@@ -144,18 +144,13 @@ _VERDICT = """
          WHEN EXISTS (SELECT 1 FROM listed WHERE listed.target = asked AND subject GLOB listed.pattern)
          THEN 'identified' ELSE 'unexpected' END"""
 _CLOUDTRAIL_SQL = f"""
-WITH files AS (
-    SELECT unnest(Records) AS r
-    FROM read_json($files, format = 'auto', maximum_object_size = 268435456, columns = {{Records: 'STRUCT(
-        eventName VARCHAR,
-        userIdentity STRUCT(userName VARCHAR, sessionContext STRUCT(
-            sessionIssuer STRUCT(arn VARCHAR), sourceIdentity VARCHAR)),
-        requestParameters STRUCT(roleArn VARCHAR))[]'}})
+WITH records AS (
+    SELECT json_extract_string(unnest(json->'$.Records[*]'), [
+        '$.eventName', '$.userIdentity.userName', '$.requestParameters.roleArn',
+        '$.userIdentity.sessionContext.sessionIssuer.arn', '$.userIdentity.sessionContext.sourceIdentity']) AS r
+    FROM read_json_objects($files, format = 'unstructured', maximum_object_size = 268435456)
 ), calls AS (
-    SELECT r.eventName AS name, r.userIdentity.userName AS subject, r.requestParameters.roleArn AS asked,
-        r.userIdentity.sessionContext.sessionIssuer.arn AS role,
-        r.userIdentity.sessionContext.sourceIdentity AS source_identity
-    FROM files
+    SELECT r[1] AS name, r[2] AS subject, r[3] AS asked, r[4] AS role, r[5] AS source_identity FROM records
 )
 SELECT CASE
     WHEN name = 'AssumeRoleWithWebIdentity' THEN 'web-identity ' || {_VERDICT}
@@ -164,17 +159,19 @@ SELECT CASE
     END AS kind, count(*)
 FROM calls GROUP BY ALL"""  # noqa: S608  # every part is a constant of the bench
 _AUDIT_SQL = f"""
-WITH calls AS (
-    SELECT protoPayload.methodName AS name, protoPayload.authenticationInfo.principalSubject AS subject,
-        protoPayload.resourceName AS asked, protoPayload.status.code AS code
-    FROM read_json($files, format = 'newline_delimited', columns = {{protoPayload: 'STRUCT(
-        methodName VARCHAR, resourceName VARCHAR, status STRUCT(code INTEGER),
-        authenticationInfo STRUCT(principalSubject VARCHAR))'}})
+WITH records AS (
+    SELECT json_extract_string(json, [
+        '$.protoPayload.methodName', '$.protoPayload.authenticationInfo.principalSubject',
+        '$.protoPayload.resourceName', '$.protoPayload.status.code']) AS r
+    FROM read_ndjson_objects($files)
+), calls AS (
+    SELECT r[1] AS name, r[2] AS subject, r[3] AS asked, r[4] AS code FROM records
 )
 SELECT CASE WHEN name = '{EXCHANGE}' THEN 'token-exchange ' ||
-    CASE WHEN coalesce(subject, '') = '' AND code <> 0 THEN 'unattributable' ELSE {_VERDICT} END
+    CASE WHEN coalesce(subject, '') = '' AND code <> '0' THEN 'unattributable' ELSE {_VERDICT} END
     END AS kind, count(*)
 FROM calls GROUP BY ALL"""  # noqa: S608  # every part is a constant of the bench
+# The fields are taken out of each record's JSON: read_json with typed columns took 5 to 10 times as long.
 
 WAYS: dict[str, Callable[[str, str], Counts]] = {"parse": parse, "duckdb": in_duckdb, "loop": loop}
 

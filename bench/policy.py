@@ -9,8 +9,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-import tenant
 import yaml
+
+import tenant
 from fields import upper_id
 
 SMALL, LARGE = len(tenant.CALLERS), 5_000

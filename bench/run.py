@@ -45,8 +45,9 @@ _FIRST_JUDGEMENT = """
 from callerid import delivery
 from callerid.engine import Engine
 record = b'{"Records":[{"eventSource":"sts.amazonaws.com","eventName":"AssumeRoleWithWebIdentity"}]}'
-judged, = Engine(None).judge(delivery.document(record))
-assert judged.judgement.verdict == "anonymous", judged.judgement.verdict
+batch, = delivery.document(record)
+judgement, = Engine(None).judge(batch)
+assert judgement.verdict == "anonymous", judgement.verdict
 """
 
 
@@ -154,7 +155,7 @@ def jobs(bench: Bench) -> list[Check]:
     )
     medians = _medians(bench, [one, two])
     target = f"cloudtrail: --jobs 2 against --jobs 1, by the clock ≥ {_JOBS}"
-    if len(medians) < 2:  # noqa: PLR2004  # both, or nothing to compare
+    if one.name not in medians or two.name not in medians:
         return [Check(target, "not measured", None)]
     speedup = medians[one.name].wall_s / medians[two.name].wall_s
     return [Check(target, f"{speedup:.2f}", speedup >= _JOBS)]
@@ -167,7 +168,7 @@ def entries(bench: Bench) -> list[Check]:
     commands = [bench.scan(name, path, bench.parts) for name, path in books.items()]
     medians = _medians(bench, commands)
     target = f"both: judging under {policy.LARGE:,} entries against {policy.SMALL} ≤ {_ENTRIES}"
-    if len(medians) < 2:  # noqa: PLR2004  # both, or nothing to compare
+    if len(medians) < len(commands):
         return [Check(target, "not measured", None)]
     _first_readings(bench, books)
     small, large = (medians[command.name].cpu_s for command in commands)

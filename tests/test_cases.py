@@ -11,8 +11,8 @@ import yaml
 
 from callerid import delivery
 from callerid.decode import Element
-from callerid.engine import Engine, Judged
-from callerid.envelope import PassedOver
+from callerid.engine import Engine, unreadable
+from callerid.envelope import PassedOver, Unreadable
 from callerid.judgement import Verdict, line
 from callerid.policy.book import Book
 from callerid.policy.load import parse
@@ -65,11 +65,14 @@ def _book(policy: str | None) -> Book:
 
 def _judged(items: object, policy: str | None) -> dict:
     book = None if policy == "none" else _book(policy)
-    (judged,) = Engine(book).judge(items)
-    if isinstance(judged, PassedOver):
-        return {"passed_over": judged.what}
-    assert isinstance(judged, Judged)
-    return msgspec.to_builtins(line(judged.judgement, judged.occurrence("case"), book.digest if book else None))
+    (item,) = items
+    if isinstance(item, PassedOver):
+        return {"passed_over": item.what}
+    if isinstance(item, Unreadable):
+        judgement, occurrence = unreadable(item), item.occurrence("case")
+    else:
+        (judgement,), occurrence = Engine(book).judge(item), item.occurrence(0, "case")
+    return msgspec.to_builtins(line(judgement, occurrence, book.digest if book else None))
 
 
 ALL = _load()

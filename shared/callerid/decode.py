@@ -20,6 +20,7 @@ from msgspec import Raw, Struct
 
 S = TypeVar("S", bound=Struct)
 
+_NULL = Raw(b"null")
 JSON_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on data that it cannot decode."""
 
@@ -40,11 +41,18 @@ def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
 
 def decode(kind: type[S], data: Raw) -> S:
     """Return the struct that ``data`` holds; fields of a wrong type, and data of one, are absent."""
+    if not data or data == _NULL:
+        return _empty(kind)
     try:
         decoded: S = _decoder(kind).decode(data)
     except JSON_ERRORS:
         return lenient(kind, parse(bytes(data)))
     return decoded
+
+
+@lru_cache
+def _empty(kind: type[S]) -> S:
+    return kind()
 
 
 def parse(data: bytes) -> Any:

@@ -33,6 +33,10 @@ class Batch(NamedTuple):
     records: Sequence[Any]
     position: Callable[[int], str]
 
+    def occurrence(self, index: int, name: str) -> Occurrence:
+        """Return what is of one record alone; ``name`` is what its file is called."""
+        return self.reader.occurrence(self.records[index], _source(name, self.position(index)))
+
 
 class Unreadable(NamedTuple):
     """Something that is no record, or can't be read as one."""
@@ -40,6 +44,11 @@ class Unreadable(NamedTuple):
     reason: str
     position: str
     detail: str
+
+    def occurrence(self, name: str) -> Occurrence:
+        """Return where it stands, which is also its only id; ``name`` is what its file is called."""
+        source = _source(name, self.position)
+        return Occurrence(None, source, source, None, source)
 
 
 class PassedOver(NamedTuple):
@@ -49,6 +58,10 @@ class PassedOver(NamedTuple):
 
 
 Item = Batch | Unreadable | PassedOver
+
+
+def _source(name: str, position: str) -> str:
+    return f"{name}:{position}" if position else name
 
 
 def content_id(value: Any) -> str:

@@ -6,11 +6,11 @@ Fail closed: whatever a kind should carry and does not, whatever the book does n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope
-from callerid.judgement import Judgement, Severity, Verdict
+from callerid.judgement import SEVERITIES, Judgement, Severity, Verdict
 from callerid.names import github, glob
 from callerid.policy import requirements as required
 from callerid.policy.book import Book, Entry, is_provider, is_target
@@ -39,11 +39,12 @@ def judge(access: Access, book: Book | None, day: str | None) -> Judgement:
     """
     if book is None:
         return _inventory(access)
-    requirements = [requirement for requirement in book.requirements(access) if required.is_on(requirement)]
+    if access.scope is Scope.NEVER:
+        return _out_of_scope(access)
+    guarded, requirements = book.about(access)
     outside = _is_outside(access, book)
-    guarded = book.guards(access)
     if not _is_in_scope(access, requirements, named=guarded or outside):
-        return Judgement(Verdict.OUT_OF_SCOPE, access, severity=_severity(access, map(Weighed, _known(access))))
+        return _out_of_scope(access)
     must_be_listed = guarded or outside or access.scope is Scope.ALWAYS
     if access.kind in required.LATER_CALLS:
         caller, weighed = _later_call(access, book, requirements, day, guarded=guarded)
@@ -57,22 +58,30 @@ def judge(access: Access, book: Book | None, day: str | None) -> Judgement:
     return _judgement(access, weighed, Verdict.IDENTIFIED, caller)
 
 
+def _out_of_scope(access: Access) -> Judgement:
+    """Return the judgement of an access that is not judged, with what is worth knowing of it all the same."""
+    known = tuple(code for code in access.findings if REASONS[code].verdict is None)
+    return Judgement(Verdict.OUT_OF_SCOPE, access, known, _severity(access, map(Weighed, known)))
+
+
 def _inventory(access: Access) -> Judgement:
     """Judge without a policy: by what the record shows of itself."""
     if access.scope in (Scope.NEVER, Scope.REQUIRED):
-        return Judgement(Verdict.OUT_OF_SCOPE, access)
+        return _out_of_scope(access)
     return _judgement(access, [Weighed(code) for code in access.findings], Verdict.NAMED, None)
 
 
-def _judgement(access: Access, weighed: Iterable[Weighed], otherwise: Verdict, caller: Entry | None) -> Judgement:
-    reasons = {reason.code: reason for reason in sorted(weighed, key=lambda reason: reason.decides)}
-    decided = {REASONS[code].verdict for code, reason in reasons.items() if _decides(reason)}
+def _judgement(access: Access, weighed: list[Weighed], otherwise: Verdict, caller: Entry | None) -> Judgement:
+    owner = caller.owner if caller else None
+    if not weighed:
+        return Judgement(otherwise, access, caller=owner)
+    decided = {REASONS[reason.code].verdict for reason in weighed if _decides(reason)}
     return Judgement(
         verdict=next((verdict for verdict in _ORDER if verdict in decided), otherwise),
         access=access,
-        reasons=tuple(sorted(reasons, key=_PLACES.__getitem__)),
-        severity=_severity(access, reasons.values()),
-        caller=caller.owner if caller else None,
+        reasons=tuple(sorted({reason.code for reason in weighed}, key=_PLACES.__getitem__)),
+        severity=_severity(access, weighed),
+        caller=owner,
     )
 
 
@@ -90,7 +99,7 @@ def _severity(access: Access, weighed: Iterable[Weighed]) -> Severity:
         elif access.outcome is Outcome.DENIED and rank > Severity.LOW.rank:
             rank -= 1
         ranks.append(rank)
-    return list(Severity)[max(ranks)]
+    return SEVERITIES[max(ranks)]
 
 
 def _is_outside(access: Access, book: Book) -> bool:
@@ -101,8 +110,6 @@ def _is_outside(access: Access, book: Book) -> bool:
 
 def _is_in_scope(access: Access, requirements: list[Requirement], *, named: bool) -> bool:
     match access.scope:
-        case Scope.NEVER:
-            return False
         case Scope.ALWAYS | Scope.NAMED:
             return True
         case Scope.GUARDED:
@@ -111,11 +118,8 @@ def _is_in_scope(access: Access, requirements: list[Requirement], *, named: bool
             return required.speaker(requirements, access) is not None
         case Scope.REQUIRED:
             return required.origin_mode(requirements) != "off"
-
-
-def _known(access: Access) -> Iterator[str]:
-    """Yield the findings that say something even of an access that is not judged."""
-    return (code for code in access.findings if REASONS[code].verdict is None)
+        case Scope.NEVER:
+            return False
 
 
 def _caller(
@@ -144,14 +148,17 @@ def _is_unnamed(access: Access) -> bool:
     return not access.claims and any(REASONS[code].verdict in _ORDER[:2] for code in access.findings)
 
 
-def _best(access: Access, book: Book, claims: Iterable[Claim], day: str | None) -> tuple[Entry | None, str | None]:
+def _best(access: Access, book: Book, claims: tuple[Claim, ...], day: str | None) -> tuple[Entry | None, str | None]:
     """Return the entry that fits an access, else the first that names its caller with why it does not fit."""
-    entries = book.find(claims, access)
-    misfits = [_misfit(entry, access, day) for entry in entries]
-    if not entries:
-        return None, None
-    index = misfits.index(None) if None in misfits else 0
-    return entries[index], misfits[index]
+    key = (claims, day, access.kind, access.subject, access.provider, access.audience, access.target)
+    best = book.weighed.get(key)
+    if best is None:
+        entries = book.find(claims, access)
+        misfits = [_misfit(entry, access, day) for entry in entries]
+        index = misfits.index(None) if None in misfits else 0
+        best = (entries[index], misfits[index]) if entries else (None, None)
+        book.weighed.keep(key, best)
+    return best
 
 
 def _misfit(entry: Entry, access: Access, day: str | None) -> str | None:
@@ -180,12 +187,9 @@ def _github(entry: Entry, access: Access) -> str | None:
 
 
 def _is_wide(entry: Entry) -> bool:
-    """Tell an entry for GitHub that any branch, tag or environment of a repository comes under."""
-    return (
-        entry.identity.oidc is not None
-        and entry.identity.oidc.subject.startswith("repo:")
-        and (glob.literal_prefix(entry.identity.oidc.subject).count(":") < 2)
-    )
+    """Tell an entry for GitHub that every branch, tag, environment and pull request of a repository comes under."""
+    subject = entry.identity.oidc.subject if entry.identity.oidc else ""
+    return subject.startswith("repo:") and glob.is_glob(subject) and glob.literal_prefix(subject).count(":") < 3
 
 
 def _reach(entry: Entry, access: Access) -> str | None:
@@ -194,10 +198,10 @@ def _reach(entry: Entry, access: Access) -> str | None:
     if not access.untargeted:
         reaches = [reach for reach in reaches if is_target(reach, access)]
         if not reaches:
-            return "target-unexpected"
+            return "root-session-unlisted" if access.kind is Kind.ROOT_SESSION else "target-unexpected"
     if access.cloud is Cloud.GCP and access.untargeted:
         reaches = [reach for reach in reaches if reach.aws_role is None]
-    if access.kind not in _PROVIDERLESS:
+    if access.kind not in _PROVIDERLESS and not (access.kind is Kind.POD_IDENTITY and access.untargeted):
         reaches = [reach for reach in reaches if reach.provider is None or is_provider(reach.provider, access.provider)]
         if not reaches:
             return "provider-unexpected"

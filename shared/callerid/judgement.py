@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from callerid.access import Access, Kind, Occurrence
+from callerid.access import Access, Kind, Occurrence, Word
 
 SCHEMA = 1
 
 
-class Verdict(StrEnum):
+class Verdict(Word):
     """What a record ends in: exactly one of these. NAMED belongs to the inventory, where there is no policy."""
 
     UNREADABLE = "unreadable"
@@ -24,7 +23,7 @@ class Verdict(StrEnum):
     NAMED = "named"
 
 
-class Severity(StrEnum):
+class Severity(Word):
     """How urgent a reason is, in words."""
 
     INFORMATIONAL = "informational"
@@ -39,7 +38,9 @@ class Severity(StrEnum):
         return _RANKS[self]
 
 
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+SEVERITIES = tuple(Severity)
+"""Every severity, the least first."""
+_RANKS = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
 class Owner(NamedTuple):

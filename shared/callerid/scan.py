@@ -6,18 +6,21 @@ each takes whole files; their tallies add up to the same totals in whatever orde
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
+from typing import assert_never
 
 import msgspec
 from msgspec import Struct, field
 
 from callerid import delivery
-from callerid.engine import Engine, Judged
-from callerid.envelope import Item, PassedOver
+from callerid.access import Occurrence
+from callerid.engine import Engine, unreadable
+from callerid.envelope import Batch, Item, PassedOver, Unreadable
 from callerid.group import Group, group_of
 from callerid.judgement import Judgement, Severity, Verdict, line
 from callerid.policy.book import Book
@@ -102,30 +105,46 @@ class Scanner:
         tally = Tally(files=1)
         name = "stdin" if path == files.STANDARD_INPUT else path
         for block in files.blocks(path):
-            for judged in self._engine.judge(_items(block)):
-                if isinstance(judged, PassedOver):
-                    tally.passed_over[judged.what] += 1
-                else:
-                    self._count(tally, judged, name, emit)
+            for item in _items(block):
+                match item:
+                    case Batch():
+                        self._batch(tally, item, name, emit)
+                    case Unreadable():
+                        self._unreadable(tally, item, name, emit)
+                    case PassedOver():
+                        tally.passed_over[item.what] += 1
+                    case _:
+                        assert_never(item)
         return tally
 
-    def _count(self, tally: Tally, judged: Judged, name: str, emit: Emit) -> None:
-        judgement = judged.judgement
-        tally.verdicts[judgement.verdict] += 1
-        if judgement.verdict is Verdict.OUT_OF_SCOPE and not self._select.every:
-            return
-        occurrence = judged.occurrence(name)
-        if judgement.verdict is Verdict.UNREADABLE:
-            if len(tally.unreadable) < UNREADABLE_KEPT:
-                reason = judgement.reasons[0]
-                tally.unreadable.append(UnreadableRecord(occurrence.source, reason, judgement.detail))
-        elif judgement.verdict is not Verdict.OUT_OF_SCOPE:
-            row = tally.rows.setdefault(self._group(judgement), Row())
-            row.add(1, occurrence.time, occurrence.time)
-        if judgement.is_finding:
-            tally.severities[judgement.severity] += 1
-        if self._select.every or (self._select.findings and judgement.is_finding):
-            emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
+    def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit) -> None:
+        every = self._select.every
+        out_of_scope = 0
+        for index, judgement in enumerate(self._engine.judge(batch)):
+            if judgement.verdict is Verdict.OUT_OF_SCOPE:
+                out_of_scope += 1
+                if every:
+                    self._emit(judgement, batch.occurrence(index, name), emit)
+                continue
+            occurrence = batch.occurrence(index, name)
+            tally.verdicts[judgement.verdict] += 1
+            tally.rows.setdefault(self._group(judgement), Row()).add(1, occurrence.time, occurrence.time)
+            if judgement.is_finding:
+                tally.severities[judgement.severity] += 1
+            if every or (self._select.findings and judgement.is_finding):
+                self._emit(judgement, occurrence, emit)
+        tally.verdicts[Verdict.OUT_OF_SCOPE] += out_of_scope
+
+    def _unreadable(self, tally: Tally, item: Unreadable, name: str, emit: Emit) -> None:
+        judgement, occurrence = unreadable(item), item.occurrence(name)
+        tally.verdicts[Verdict.UNREADABLE] += 1
+        if len(tally.unreadable) < UNREADABLE_KEPT:
+            tally.unreadable.append(UnreadableRecord(occurrence.source, item.reason, judgement.detail))
+        if self._select.every:
+            self._emit(judgement, occurrence, emit)
+
+    def _emit(self, judgement: Judgement, occurrence: Occurrence, emit: Emit) -> None:
+        emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
 
     def _group(self, judgement: Judgement) -> Group:
         group = self._groups.get(judgement)
@@ -195,6 +214,7 @@ def _in_processes(
 
 
 def _start(book: Book | None, select: Select) -> None:
+    gc.disable()  # as in the command itself
     _worker.append(Scanner(book, select))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from callerid.aws.record import (
     ServiceDetails,
     UserIdentity,
     identity_of,
+    identity_of_bytes,
 )
 from callerid.decode import decode
 from callerid.names import arn, github
@@ -54,14 +56,20 @@ class _Call(Struct, frozen=True):
     additional: Additional
 
     @property
+    def claims(self) -> tuple[Claim, ...]:
+        return _claims(bytes(self.record.user_identity))
+
+    @property
     def is_denied(self) -> bool:
         return bool(self.record.error_code or self.record.error_message)
 
     @property
     def session_name(self) -> str | None:
         user = self.response.assumed_role_user
-        made = arn.parse(user.arn or "") if user else None
-        return self.request.session_name or (made.session if made else None)
+        if self.request.session_name or user is None:
+            return self.request.session_name
+        made = arn.parse(user.arn or "")
+        return made.session if made else None
 
     @property
     def source_identity(self) -> str | None:
@@ -150,6 +158,7 @@ def _web_identity(record: Record) -> Access:
     )
 
 
+@lru_cache(maxsize=256)
 def _issuer(provider: str | None) -> str:
     """Return the issuer without scheme: an IAM provider is an ARN that ends in it, a built-in one is bare."""
     return (provider or "").rpartition(":oidc-provider/")[2].removeprefix("https://")
@@ -185,10 +194,12 @@ def _thumbprint(call: _Call, issuer: str) -> str | None:
 
 
 def _saml(record: Record) -> Access:
+    """Read a SAML sign-in. Of a transient subject only the source identity says who, which the provider asserts."""
     call = _call(record)
     subject, provider = call.identity.user_name or None, call.request.principal_arn
     answered = call.response.subject
-    transient = call.response.subject_type == "transient" and not call.source_identity
+    transient = call.response.subject_type == "transient"
+    names = (subject, call.source_identity if transient else None)
     return _access(
         call,
         Kind.SAML,
@@ -200,13 +211,13 @@ def _saml(record: Record) -> Access:
         target=call.request.role_arn,
         session_name=call.session_name,
         source_identity=call.source_identity,
-        claims=(Claim(Form.SAML, subject, provider),) if subject and provider else (),
+        claims=tuple(Claim(Form.SAML, name, provider) for name in names if name) if provider else (),
         user_name=subject,
         unlisted="subject-unlisted",
         findings=(
             None if subject else "subject-missing",
             "subject-mismatch" if subject and answered not in (None, subject) else None,
-            "subject-transient" if transient else None,
+            "subject-transient" if transient and not call.source_identity else None,
         ),
     )
 
@@ -235,7 +246,7 @@ def _role_chain(record: Record) -> Access:
         target=call.request.role_arn or _refused_role(call),
         session_name=call.session_name,
         source_identity=call.source_identity or upstream,
-        claims=caller_claims(identity),
+        claims=call.claims,
         origin_account=identity.account or arn.account_of(identity.arn),
         user_name=_user_name(identity),
         request_withheld=call.is_denied and call.request.role_arn is None,
@@ -295,8 +306,10 @@ def _self_assumption(call: _Call) -> str | None:
     return "self-assumption-implicit" if is_self and call.additional.explicit_trust is False else None
 
 
-def caller_claims(identity: UserIdentity) -> tuple[Claim, ...]:
+@lru_cache(maxsize=8192)
+def _claims(data: bytes) -> tuple[Claim, ...]:
     """Return the names under which a book may list an AWS caller, the strongest first."""
+    identity = identity_of_bytes(data)
     context, unique_id = identity.session, (identity.principal_id or "").partition(":")[0]
     issuer = context.issuer.arn if context.issuer else None
     named = issuer if identity.type in ("AssumedRole", "Role") and arn.role_of(issuer) else identity.arn
@@ -306,6 +319,7 @@ def caller_claims(identity: UserIdentity) -> tuple[Claim, ...]:
     return tuple(dict.fromkeys((*_arn_claims(named), *ids, *accounts)))
 
 
+@lru_cache(maxsize=8192)
 def _arn_claims(text: str | None) -> tuple[Claim, ...]:
     principal = arn.parse(text) if text else None
     if principal is None or text is None:
@@ -354,7 +368,7 @@ def _federation_token(record: Record) -> Access:
         Scope.NAMED,
         principal=_principal(identity),
         target=(user.arn if user else None) or call.request.name,
-        claims=caller_claims(identity),
+        claims=call.claims,
         origin_account=identity.account,
         user_name=_user_name(identity),
         untargeted=True,
@@ -374,7 +388,7 @@ def _root_session(record: Record) -> Access:
         Scope.ALWAYS,
         principal=_principal(call.identity),
         target=f"arn:aws:iam::{target}:root" if target and target.isdigit() else target,
-        claims=caller_claims(call.identity),
+        claims=call.claims,
         origin_account=call.identity.account,
         user_name=_user_name(call.identity),
         unlisted="root-session-unlisted",
@@ -390,7 +404,7 @@ def _outbound_token(record: Record) -> Access:
         Scope.ALWAYS,
         principal=_principal(call.identity),
         audience=" ".join(call.request.audience) or None,
-        claims=caller_claims(call.identity),
+        claims=call.claims,
         origin_account=call.identity.account,
         user_name=_user_name(call.identity),
         untargeted=True,
@@ -432,7 +446,7 @@ def _pod_token(record: Record) -> Access:
         Scope.NEVER if identity.type == "AssumedRole" and is_node else Scope.ALWAYS,
         principal=_principal(identity),
         provider=call.request.cluster_name,
-        claims=caller_claims(identity),
+        claims=call.claims,
         origin_account=identity.account,
         untargeted=True,
         unlisted="pod-token-off-node",

@@ -64,8 +64,9 @@ def record(data: bytes | msgspec.Raw) -> Record | None:
 
 
 def _is_plain(record: Record) -> bool:
-    """Tell a record that needs no second look: CloudTrail's, with an id of its own."""
-    return record.event_id is not None and _is_cloudtrail(record)
+    """Tell a record that needs no second look: CloudTrail's, with service and id of its own."""
+    source = record.event_source
+    return not (record.event_id is None or record.event_name is None or source is None or source[:4] == "aws:")
 
 
 def _is_cloudtrail(record: Record) -> bool:

@@ -13,19 +13,14 @@ from callerid.aws.record import Record, UserIdentity, identity_of
 from callerid.moment import utc
 from callerid.names import arn
 
-CallKey = tuple[bytes, str | None, str | None, str | None]
+CallKey = tuple[bytes, str | None, str | None]
 
 
 def call_key(record: Record) -> CallKey | None:
     """Return all that an ordinary call's access depends on; None for a crossing."""
     if record.event_name in READERS and reader_of(record) is not None:
         return None
-    return (
-        bytes(record.user_identity),
-        record.event_source,
-        record.error_code or record.error_message,
-        record.recipient,
-    )
+    return (bytes(record.user_identity), record.error_code or record.error_message, record.recipient)
 
 
 def read(record: Record) -> Access:

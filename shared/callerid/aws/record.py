@@ -181,10 +181,11 @@ class ServiceDetails(Struct, frozen=True):
 
 
 @lru_cache(maxsize=8192)
-def _identity(data: bytes) -> UserIdentity:
+def identity_of_bytes(data: bytes) -> UserIdentity:
+    """Return who made a call, by the JSON of it. Sessions repeat, so the same JSON is decoded once."""
     return decode(UserIdentity, Raw(data))
 
 
 def identity_of(record: Record) -> UserIdentity:
-    """Return who made the call. Sessions repeat, so the same JSON is decoded once."""
-    return _identity(bytes(record.user_identity))
+    """Return who made the call."""
+    return identity_of_bytes(bytes(record.user_identity))

@@ -117,11 +117,14 @@ def _provider(payload: Payload, mapped: str | None) -> str | None:
 
 
 def _disagree(subject: str | None, mapped: str | None) -> bool:
-    """Compare the two where AWS's default mapping holds, which is seen by an ARN on both sides."""
+    """Compare the two where AWS's default mapping holds, which is seen by an ARN of one type on both sides.
+
+    A mapping to another type of ARN, a session's to its role's, say, is a custom one, and lawful.
+    """
     found = principal.parse(mapped or "")
-    if subject is None or found is None or arn.parse(subject) is None:
-        return False
-    return arn.parse(found.subject) is not None and found.subject != subject
+    raw, kept = arn.parse(subject or ""), arn.parse(found.subject if found else "")
+    is_default = raw is not None and kept is not None and raw.type == kept.type
+    return is_default and found is not None and found.subject != subject
 
 
 def _expires_soon(text: str | None) -> bool:

@@ -1,12 +1,12 @@
 """The caller book, ready to be asked: who is this, is the target guarded, who is meant by this name.
 
-Built once per policy; nothing in it changes afterwards.
+Built once per policy; what it answers never changes afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from callerid.access import Access, Claim, Cloud, Form, Kind
 from callerid.judgement import Owner
@@ -15,6 +15,10 @@ from callerid.policy import identity as identities
 from callerid.policy.index import Index
 from callerid.policy.model import Caller, Document, Identity, Reach, Requirement
 
+K = TypeVar("K")
+V = TypeVar("V")
+REMEMBERED = 8192
+"""Answers that a book keeps of each kind: callers and targets repeat, matching patterns costs more."""
 GOOGLE = "accounts.google.com"
 """The issuer of the tokens of Google's service accounts and users."""
 
@@ -37,14 +41,37 @@ class Entry(NamedTuple):
         return frozenset((self.caller.name, *(name for names in of_users for name in names)))
 
 
+class Memory(dict[K, V]):
+    """Answers already given. What a log can ask for is without bound and memory is not, so it begins anew."""
+
+    def keep(self, key: K, value: V) -> None:
+        """Keep an answer."""
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[key] = value
+
+
+class About(NamedTuple):
+    """What the policy says of a target."""
+
+    guarded: bool
+    """Whether it stands in any ``may_reach``."""
+    requirements: list[Requirement]
+    """Those that name it and are not off."""
+
+
 class Book:
-    """A policy and its indexes."""
+    """A policy and its indexes, with the answers that were already given."""
 
     def __init__(self, document: Document, digest: str) -> None:
         self.digest = digest
         self.accounts = frozenset(document.aws_accounts) if document.aws_accounts is not None else None
         self.expires = any(caller.expires for caller in document.callers)
         """Whether any entry expires, so that a judgement can depend on the day."""
+        self._matched: Memory[Claim, list[Entry]] = Memory()
+        self.weighed: Memory[tuple[object, ...], tuple[Entry | None, str | None]] = Memory()
+        """What the judge found of a caller at a target; see :func:`callerid.judge.judge`."""
+        self._targets: Memory[tuple[Cloud | None, bool, str | None], About] = Memory()
         self._entries: Index[Entry] = Index()
         self._guarded: Index[bool] = Index()
         self._required: Index[Requirement] = Index()
@@ -52,7 +79,7 @@ class Book:
         self._providers: set[str] = set()
         for caller in document.callers:
             self._add(caller)
-        for requirement in document.requirements:
+        for requirement in filter(is_on, document.requirements):
             for role in requirement.roles:
                 self._required.add("aws_role", identities.without_path(role), requirement)
             for account in requirement.service_accounts:
@@ -78,24 +105,36 @@ class Book:
         """Return the entries that a record's claims match, the strongest claim's first."""
         found: dict[int, Entry] = {}
         for claim in claims:
-            for key in identities.lookups(claim):
-                for entry in self._entries.find(f"{key.form} {key.issuer}", key.value):
-                    if _is_issuer_known(claim, access) or comes_through(entry.caller, access.provider):
-                        found.setdefault(id(entry.identity), entry)
+            for entry in self._matches(claim):
+                if _is_issuer_known(claim, access) or comes_through(entry.caller, access.provider):
+                    found.setdefault(id(entry.identity), entry)
         return list(found.values())
+
+    def _matches(self, claim: Claim) -> list[Entry]:
+        entries = self._matched.get(claim)
+        if entries is None:
+            keys = identities.lookups(claim)
+            entries = [entry for key in keys for entry in self._entries.find(f"{key.form} {key.issuer}", key.value)]
+            self._matched.keep(claim, entries)
+        return entries
 
     def named(self, name: str) -> Entry | None:
         """Return the entry whose caller, or whose user, has this name."""
         return self._names.get(name)
 
-    def guards(self, access: Access) -> bool:
-        """Tell a target that stands in any ``may_reach``."""
-        return any(self._guarded.find(form, value) for form, value in _asked(access))
-
-    def requirements(self, access: Access) -> list[Requirement]:
-        """Return the requirements that name the target."""
-        found = [requirement for form, value in _asked(access) for requirement in self._required.find(form, value)]
-        return list({id(requirement): requirement for requirement in found}.values())
+    def about(self, access: Access) -> About:
+        """Return what the policy says of an access's target."""
+        asked = (access.cloud, access.kind is Kind.DIRECT_USE, access.target)
+        about = self._targets.get(asked)
+        if about is None:
+            forms = _asked(access)
+            required = [requirement for form, value in forms for requirement in self._required.find(form, value)]
+            about = About(
+                any(self._guarded.find(form, value) for form, value in forms),
+                list({id(requirement): requirement for requirement in required}.values()),
+            )
+            self._targets.keep(asked, about)
+        return about
 
     def knows_provider(self, access: Access) -> bool:
         """Tell whether any entry comes through an access's provider, or through its pool."""
@@ -104,6 +143,12 @@ class Book:
             return True
         pool = principal.pool_of(access.provider) or ""
         return bool((names | {pool, pool.rpartition("/")[2]}) & self._providers)
+
+
+def is_on(requirement: Requirement) -> bool:
+    """Tell a requirement that asks for anything at all."""
+    demands = (requirement.source_identity, requirement.session_name, requirement.role_claim, requirement.origin)
+    return any(demand is not None and demand.mode != "off" for demand in demands)
 
 
 def _is_issuer_known(claim: Claim, access: Access) -> bool:

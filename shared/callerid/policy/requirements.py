@@ -33,12 +33,6 @@ class Unmet(NamedTuple):
     mode: Mode
 
 
-def is_on(requirement: Requirement) -> bool:
-    """Tell a requirement that asks for anything at all."""
-    demands = (requirement.source_identity, requirement.session_name, requirement.role_claim, requirement.origin)
-    return any(demand is not None and demand.mode != "off" for demand in demands)
-
-
 def is_generic(session_name: str) -> bool:
     """Tell a session name that a tool made up."""
     return _GENERIC.fullmatch(session_name) is not None

@@ -155,12 +155,14 @@ def _blocks(chunks: _Chunks) -> Iterator[Block]:
 
 def _head(pieces: Iterator[bytes]) -> bytes:
     """Return the beginning, up to a piece that ends the second line or to a size that tells."""
-    head = bytearray()
+    parts: list[bytes] = []
+    size = newlines = 0
     for piece in pieces:
-        head += piece
-        if head.count(b"\n") >= 2 or len(head) >= BLOCK_BYTES:
+        parts.append(piece)
+        size, newlines = size + len(piece), newlines + (piece.count(b"\n") if b"\n" in piece else 0)
+        if newlines >= 2 or size >= BLOCK_BYTES:
             break
-    return bytes(head.removeprefix(_BYTE_ORDER_MARK))
+    return b"".join(parts).removeprefix(_BYTE_ORDER_MARK)
 
 
 def _begins_lines(head: bytes) -> bool:

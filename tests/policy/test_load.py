@@ -1,0 +1,129 @@
+"""The policy is read strictly: every fault is named with line and column, and nothing is guessed."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from callerid.policy.load import PolicyError, parse
+
+HEAD = "version: 1\ncallers:\n  - name: a\n    owner: o@example.com\n    identities:\n"
+AN_IDENTITY = '      - google_service_account: "100000000000000000001"\n'
+SCHEMA = json.loads(files("callerid").joinpath("policy/schema.json").read_text())
+PROVIDER = "projects/1/locations/global/workloadIdentityPools/p/providers/q"
+
+GOOD = {
+    "the least": "version: 1\n",
+    "one caller": HEAD + AN_IDENTITY,
+    "accounts without quotes keep their digits": "version: 1\naws_accounts: [012345678901]\n",
+    "off is a word": (
+        "version: 1\nrequirements:\n"
+        "  - roles: arn:aws:iam::111111111111:role/r\n    source_identity: {mode: off}\n"
+    ),
+    "one role or several": (
+        "version: 1\nrequirements:\n  - roles: [arn:aws:iam::111111111111:role/r, 'arn:aws:iam::111111111111:role/s*']\n"
+        "    session_name: {mode: warn, equals: caller, matches: '[a-z]+'}\n"
+    ),
+    "a glob that names an owner": HEAD
+    + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:acme/*'}\n",
+    "an entry that expires": HEAD.replace("    identities", "    expires: 2027-03-31\n    identities") + AN_IDENTITY,
+    "every reach": HEAD
+    + AN_IDENTITY
+    + "    may_reach:\n      - {aws_role: arn:aws:iam::111111111111:role/r, oaud: x, audience: y}\n"
+    + f"      - {{service_account: s@p.iam.gserviceaccount.com, provider: {PROVIDER}}}\n"
+    + "      - resource: projects/_/buckets/b/*\n",
+}
+
+BAD = {
+    "empty": ("", "1:1: the policy is empty"),
+    "no YAML": ("version: [1\n", "2:1: not YAML"),
+    "not UTF-8": (b"version: \xff\n", "1:1: expected UTF-8"),
+    "a list": ("- a\n", "1:1: the policy: expected a mapping, got a list"),
+    "no version": ("callers: []\n", "1:1: the policy: 'version' must be given"),
+    "another version": ("version: 2\n", "1:10: version: expected 1, got '2'"),
+    "an unknown key": ("version: 1\ncaller: []\n", "2:1: the policy: unknown key 'caller'; did you mean 'callers'?"),
+    "a key twice": ("version: 1\nversion: 1\n", "2:1: the policy: 'version' is given twice"),
+    "no owner": ("version: 1\ncallers:\n  - name: a\n    identities: []\n", "3:5: callers: 'owner' must be given"),
+    "no value": ("version: 1\ncallers:\n  - name:\n    owner: o\n    identities: []\n", "3:10: name: expected text, got nothing"),
+    "no identities": (HEAD.replace("identities:", "identities: []"), "5:17: a: expected at least one identity"),
+    "two forms": (HEAD + AN_IDENTITY + "        google_user: a@example.com\n", "got google_service_account and google_user"),
+    "no form": (HEAD + "      - email: a@example.com\n", "6:9: expected exactly one of google_service_account"),
+    "an unknown form": (HEAD + "      - aws_rol: x\n", "6:9: identities: unknown key 'aws_rol'; did you mean 'aws_role'?"),
+    "an address for a unique id": (HEAD + "      - google_service_account: a@example.com\n", "6:33: google_service_account: expected the unique id"),
+    "any account": (HEAD + "      - aws_role: arn:aws:iam::*:role/r\n", "6:19: aws_role: expected arn:aws:iam::ACCOUNT:role/NAME"),
+    "an email beside a role": (HEAD + "      - aws_role: arn:aws:iam::111111111111:role/r\n        email: a@example.com\n", "7:16: email stands only beside"),
+    "everybody on GitHub": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:*'}\n", "would match everybody of a shared issuer"),
+    "everybody's environment": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:*:environment:production'}\n", "would match everybody"),
+    "everybody with a mailbox": (HEAD + "      - google_user: '*@gmail.com'\n", "would match everybody"),
+    "every pool": (HEAD + "      - principal: principal://iam.googleapis.com/*/subject/*\n", "would match everybody"),
+    "the same identity twice": (HEAD + AN_IDENTITY + HEAD.partition("callers:\n")[2].replace("name: a", "name: b") + AN_IDENTITY, "10:9: this identity is 'a''s already"),
+    "the same name twice": (HEAD + AN_IDENTITY + HEAD.partition("callers:\n")[2] + AN_IDENTITY, "7:11: the name 'a' is another entry's already"),
+    "a date that is none": (HEAD.replace("    identities", "    expires: soon\n    identities") + AN_IDENTITY, "5:14: expires: expected a date such as 2027-03-31, got 'soon'"),
+    "two targets": (HEAD + AN_IDENTITY + "    may_reach:\n      - {aws_role: arn:aws:iam::111111111111:role/r, resource: x}\n", "got aws_role and resource"),
+    "oaud at Google": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, oaud: y}\n", "oaud stands only beside aws_role"),
+    "a subject at Google without its provider": (HEAD + "      - oidc: {issuer: i.example.com, subject: s}\n    may_reach:\n      - resource: x\n", "give the `provider` of its may_reach"),
+    "a mode that is none": ("version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n    source_identity: {mode: enforced}\n", "4:29: mode: did you mean 'enforce'?, got 'enforced'"),
+    "a bad pattern": ("version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n    source_identity: {mode: warn, matches: '('}\n", "4:44: matches: not a regular expression"),
+    "nothing required": ("version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n", "3:5: expected source_identity, session_name or role_claim"),
+    "nobody named": ("version: 1\nrequirements:\n  - source_identity: {mode: warn}\n", "3:5: expected exactly one of roles, service_accounts"),
+    "an origin of a role": ("version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n    origin: {mode: warn}\n", "3:5"),
+    "an account of eleven digits": ("version: 1\naws_accounts: ['11111111111']\n", "2:15: aws_accounts: expected twelve digits"),
+}  # fmt: skip
+NOT_IN_A_SCHEMA = {
+    "a key twice", "the same identity twice", "the same name twice", "everybody on GitHub", "everybody's environment",
+    "everybody with a mailbox", "every pool", "a subject at Google without its provider",
+}  # fmt: skip
+"""Faults that a JSON Schema cannot state; the loader finds them all the same."""
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_policy_is_read_and_its_schema_agrees(name):
+    parse(GOOD[name].encode(), "policy.yaml")
+    jsonschema.validate(_as_an_editor_sees_it(GOOD[name]), SCHEMA)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_fault_is_named_with_its_place(name):
+    text, message = BAD[name]
+    with pytest.raises(PolicyError) as raised:
+        parse(text if isinstance(text, bytes) else text.encode(), "policy.yaml")
+    assert f"policy.yaml:{message}" in str(raised.value) or message in str(raised.value)
+    assert all(line.startswith("policy.yaml:") for line in str(raised.value).splitlines())
+
+
+@pytest.mark.parametrize("name", sorted(BAD.keys() - NOT_IN_A_SCHEMA - {"empty", "no YAML", "not UTF-8"}))
+def test_the_schema_refuses_what_the_loader_refuses(name):
+    validator = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
+    assert not validator.is_valid(_as_an_editor_sees_it(BAD[name][0]))
+
+
+def test_all_faults_are_named_at_once():
+    text = "version: 2\ncaller: []\naws_accounts: [1]\n"
+    with pytest.raises(PolicyError) as raised:
+        parse(text.encode(), "p")
+    assert len(raised.value.faults) == 2
+
+
+@pytest.mark.parametrize("path", ["examples/policy.yaml", "tests/cases/policy.yaml"])
+def test_the_policies_of_the_project_are_good(path):
+    text = Path(path).read_text()
+    parse(text.encode(), path)
+    jsonschema.validate(_as_an_editor_sees_it(text), SCHEMA)
+
+
+def _as_an_editor_sees_it(text: str) -> object:
+    """Read YAML 1.2 as an editor's language server does: words stay words, dates and long digits are text."""
+    return _plain(yaml.compose(text))
+
+
+def _plain(node: yaml.Node) -> object:
+    match node:
+        case yaml.MappingNode():
+            return {key.value: _plain(value) for key, value in node.value}
+        case yaml.SequenceNode():
+            return [_plain(item) for item in node.value]
+        case _:
+            return int(node.value) if node.value in ("1", "2") else node.value or None
