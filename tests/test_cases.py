@@ -72,7 +72,7 @@ def _judged(items: object, policy: str | None) -> dict:
         judgement, occurrence = unreadable(item), item.occurrence("case")
     else:
         (judgement,), occurrence = Engine(book).judge(item), item.occurrence(0, "case")
-    return msgspec.to_builtins(line(judgement, occurrence, book.digest if book else None))
+    return json.loads(msgspec.json.encode(line(judgement, occurrence, book.digest if book else None)))
 
 
 ALL = _load()
@@ -91,9 +91,9 @@ def test_a_record_gets_the_same_judgement_whichever_way_it_is_decoded(name, case
         pytest.skip("the case is about bytes that are no JSON")
     data = json.dumps(case["record"]).encode()
     alone = _judged(delivery.document(data), case.get("policy"))
-    as_line = _judged(delivery.lines(data + b"\n", 7), case.get("policy"))
+    as_line = _judged(delivery.Lines().read(data + b"\n"), case.get("policy"))
     tolerant = _judged(delivery.leaves(Element("", json.loads(data))), case.get("policy"))
-    for one in (as_line, tolerant):
+    for one in (as_line, tolerant) if "passed_over" not in alone else ():
         for key in ("source", "record_id", "access_id") if alone.get("verdict") == "unreadable" else ("source",):
             one[key] = alone.get(key)
     assert as_line == tolerant == alone

@@ -114,7 +114,7 @@ class Access(Struct, frozen=True, kw_only=True):
     subject: str | None = None
     provider: str | None = None
     audience: str | None = None
-    """As requested or as the token had it; several, from an outbound token, with a space between."""
+    """As requested or as the token had it; several, of an outbound token, with a space between."""
     target: str | None = None
     session_name: str | None = None
     source_identity: str | None = None
@@ -135,14 +135,14 @@ class Access(Struct, frozen=True, kw_only=True):
     """The AWS account that the caller comes from."""
     user_name: str | None = None
     """The caller's user name where the record shows one; what ``equals: caller`` falls back to."""
-    delegate_account: str | None = None
-    """The AWS account of a vendor that acts by delegation (``invokedByDelegate``)."""
     forwarded: bool = False
     """Whether a service passed the session's call on, which leaves out its source identity."""
     request_withheld: bool = False
     """Whether the record leaves out what was asked for, as of some denied calls: nothing can be required of it."""
     role_claimed: bool | None = None
     """Whether the token's own ``roles`` claim authorised the role; None where the kind has no such claim."""
+    audiences: tuple[str, ...] | None = None
+    """Each audience, where a call of this sort has some; None where it never has one to compare."""
     untargeted: bool = False
     """Whether the kind names no target that an entry could list, so that only the caller is compared."""
     unlisted: str = "principal-unlisted"

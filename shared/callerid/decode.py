@@ -42,7 +42,8 @@ def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
 def decode(kind: type[S], data: Raw) -> S:
     """Return the struct that ``data`` holds; fields of a wrong type, and data of one, are absent."""
     if not data or data == _NULL:
-        return _empty(kind)
+        empty: S = _empty(kind)
+        return empty
     try:
         decoded: S = _decoder(kind).decode(data)
     except JSON_ERRORS:

@@ -88,30 +88,39 @@ def _walk(data: bytes, damage: str | None) -> Iterator[Item]:
             yield Unreadable("json-damaged", error.position, error.expected)
 
 
-def lines(data: bytes, first_line: int, damage: str | None = None, detail: str = "") -> Iterator[Item]:
-    """Yield what a block of JSON lines holds; positions are line numbers of the file.
+class Lines:
+    """The JSON lines of one file, block after block; positions are line numbers of the file."""
 
-    ``damage`` is the reason why the block ends early, which its last line, half as it is, then need not tell.
-    """
-    whole, rest = data, b""
-    if damage is not None:
-        whole, _, rest = data.rpartition(b"\n")
-    yield from _lines(whole, first_line)
-    if damage is not None:
-        position = str(first_line + whole.count(b"\n") + bool(whole))
-        yield from (item for item in _alone(rest, position) if not isinstance(item, Unreadable))
-        yield Unreadable(damage, position, detail)
+    def __init__(self) -> None:
+        self._next = 1
+
+    def read(self, data: bytes, damage: str | None = None, detail: str = "") -> Iterator[Item]:
+        """Yield what a block of whole lines holds; only the last block may end without a newline.
+
+        ``damage`` is the reason why the block ends early, which its last line, half as it is, need not tell.
+        """
+        rest = b""
+        if damage is not None:
+            whole, newline, rest = data.rpartition(b"\n")
+            data = whole + newline
+        newlines = data.count(b"\n")
+        first, self._next = self._next, self._next + newlines
+        yield from _lines(data, first, newlines)
+        if damage is not None:
+            position = str(self._next)
+            yield from (item for item in _alone(rest, position) if not isinstance(item, Unreadable))
+            yield Unreadable(damage, position, detail)
 
 
-def _lines(data: bytes, first_line: int) -> Iterator[Item]:
+def _lines(data: bytes, first: int, newlines: int) -> Iterator[Item]:
     envelope, reader = _READERS[0] if gcp_envelope.MARK in data[:_SNIFF_BYTES] else _READERS[1]
     found = envelope.lines(data)
-    if found is not None and len(found) == data.count(b"\n") + (not data.endswith(b"\n")):
-        yield Batch(reader, found, lambda index: str(first_line + index))
+    if found is not None and len(found) == newlines + (not data.endswith(b"\n")):
+        yield Batch(reader, found, lambda index: str(first + index))
         return
     for index, text in enumerate(data.split(b"\n")):
         if text.strip():
-            yield from _alone(text, str(first_line + index))
+            yield from _alone(text, str(first + index))
 
 
 def _alone(data: bytes, position: str) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from callerid.access import Access
+from callerid.access import Access, Kind
 from callerid.envelope import Batch, Reader, Unreadable
 from callerid.judge import judge
 from callerid.judgement import Judgement, Verdict
@@ -25,31 +25,40 @@ class Engine:
     def __init__(self, book: Book | None) -> None:
         self._book = book
         self._by_day = book is not None and book.expires
-        self._memo: dict[tuple[Any, ...], Judgement] = {}
+        self._memo: dict[tuple[Any, ...] | None, Judgement] = {}
 
     def judge(self, batch: Batch) -> list[Judgement]:
         """Return the judgement of every record of a batch, in its order."""
-        call_key, remembered = batch.reader.call_key, self._memo.get
-        judgements = []
-        for record in batch.records:
-            key = call_key(record)
-            judgement = None if key is None else remembered(key)
-            judgements.append(judgement or self._judge(batch.reader, record, key))
-        return judgements
+        keys = batch.reader.call_keys(batch.records)
+        remembered = list(map(self._memo.get, keys))
+        return [
+            judgement or self._judge(batch.reader, record, key)
+            for judgement, record, key in zip(remembered, batch.records, keys, strict=True)
+        ]
 
     def _judge(self, reader: Reader, record: Any, key: tuple[Any, ...] | None) -> Judgement:
-        """Judge a crossing, or a call that is not remembered. Only what is judged at all can depend on the day."""
-        day = reader.day(record) if self._by_day else None
+        """Judge a crossing, or a call that was not remembered when its batch began."""
+        day = (reader.time(record) or "")[:10] or None if self._by_day else None
         if key is None:
             return judge(reader.read(record), self._book, day)
-        judgement = self._memo.get((*key, day))
+        judgement = self._memo.get(key) or self._memo.get((*key, day))
         if judgement is None:
-            if len(self._memo) >= MEMO_CALLS:
-                self._memo.clear()
             judgement = judge(reader.read(record), self._book, day)
-            depends = self._by_day and judgement.verdict is not Verdict.OUT_OF_SCOPE
-            self._memo[(*key, day) if depends else key] = judgement
+            self._remember(key, day, judgement)
         return judgement
+
+    def _remember(self, key: tuple[Any, ...], day: str | None, judgement: Judgement) -> None:
+        """Keep a call's judgement, by the day where an entry's expiry has a say in it.
+
+        A call by a federated identity itself reaches another resource each time and is not kept.
+        """
+        if judgement.access.kind is Kind.DIRECT_USE:
+            return
+        if len(self._memo) >= MEMO_CALLS:
+            self._memo.clear()
+        named = bool(judgement.access.claims) or judgement.caller is not None
+        depends = self._by_day and named and judgement.verdict is not Verdict.OUT_OF_SCOPE
+        self._memo[(*key, day) if depends else key] = judgement
 
 
 def unreadable(item: Unreadable) -> Judgement:

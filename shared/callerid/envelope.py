@@ -13,8 +13,8 @@ from callerid.access import Access, Occurrence
 class Reader(Protocol):
     """How one cloud's records are read; the modules :mod:`callerid.aws.read` and :mod:`callerid.gcp.read`."""
 
-    def call_key(self, record: Any, /) -> tuple[Any, ...] | None:
-        """Return what an ordinary call's access depends on, None for what is read one by one."""
+    def call_keys(self, records: Sequence[Any], /) -> Sequence[tuple[Any, ...] | None]:
+        """Return for each record what an ordinary call's access depends on, None for what is read one by one."""
 
     def read(self, record: Any, /) -> Access:
         """Return the access that a record shows."""
@@ -22,8 +22,8 @@ class Reader(Protocol):
     def occurrence(self, record: Any, source: str, /) -> Occurrence:
         """Return what is of this record alone."""
 
-    def day(self, record: Any, /) -> str | None:
-        """Return the record's UTC day."""
+    def time(self, record: Any, /) -> str | None:
+        """Return the record's time in RFC 3339 and UTC, None where it shows none that can be read."""
 
 
 class Batch(NamedTuple):

@@ -14,7 +14,7 @@ from callerid.judgement import SEVERITIES, Judgement, Severity, Verdict
 from callerid.names import github, glob
 from callerid.policy import requirements as required
 from callerid.policy.book import Book, Entry, is_provider, is_target
-from callerid.policy.identity import pinned_ids
+from callerid.policy.identity import is_recycled
 from callerid.policy.model import Mode, Reach, Requirement
 from callerid.reasons import REASONS
 
@@ -50,8 +50,10 @@ def judge(access: Access, book: Book | None, day: str | None) -> Judgement:
         caller, weighed = _later_call(access, book, requirements, day, guarded=guarded)
     else:
         caller, weighed = _caller(access, book, day, must_be_listed=must_be_listed, outside=outside)
-    weighed += _findings(access, requirements, caller)
-    weighed += [Weighed(code, mode == "enforce") for code, mode in required.unmet(requirements, access, caller)]
+    if access.findings:
+        weighed += _findings(access, requirements, caller)
+    if requirements:
+        weighed += [Weighed(code, mode == "enforce") for code, mode in required.unmet(requirements, access, caller)]
     weighed += _contradictions(access, book)
     if caller and access.outcome is Outcome.DENIED and not any(map(_decides, weighed)) and _is_drift(access):
         weighed.append(Weighed("trust-drift"))
@@ -109,17 +111,15 @@ def _is_outside(access: Access, book: Book) -> bool:
 
 
 def _is_in_scope(access: Access, requirements: list[Requirement], *, named: bool) -> bool:
-    match access.scope:
-        case Scope.ALWAYS | Scope.NAMED:
-            return True
-        case Scope.GUARDED:
-            return named or bool(requirements)
-        case Scope.REQUIRED if access.cloud is Cloud.AWS:
-            return required.speaker(requirements, access) is not None
-        case Scope.REQUIRED:
-            return required.origin_mode(requirements) != "off"
-        case Scope.NEVER:
-            return False
+    if access.scope is Scope.ALWAYS or access.scope is Scope.NAMED:
+        return True
+    if access.scope is Scope.GUARDED:
+        return named or bool(requirements)
+    if not requirements:
+        return False
+    if access.cloud is Cloud.AWS:
+        return required.speaker(requirements, access) is not None
+    return required.origin_mode(requirements) != "off"
 
 
 def _caller(
@@ -130,10 +130,12 @@ def _caller(
     caller, misfit = _best(access, book, access.claims, day)
     if caller is None and must_be_listed and not _is_unnamed(access):
         weighed.append(Weighed("account-unlisted" if outside else access.unlisted))
-        if not book.knows_provider(access):
-            weighed.append(Weighed("provider-unlisted"))
     elif caller is not None and misfit is not None and must_be_listed:
         weighed.append(Weighed(misfit))
+    is_strange = access.unlisted == "subject-unlisted" and (caller is None or misfit == "provider-unexpected")
+    is_withheld = any(REASONS[code].verdict is Verdict.UNATTRIBUTABLE for code in access.findings)
+    if must_be_listed and is_strange and not is_withheld and not book.knows_provider(access):
+        weighed.append(Weighed("provider-unlisted"))
     for claims in access.origins if must_be_listed else ():
         other, misfit = _best(access, book, claims, day)
         if other is None or misfit is not None:
@@ -145,7 +147,7 @@ def _caller(
 
 def _is_unnamed(access: Access) -> bool:
     """Tell an access whose own record already says that it names nobody."""
-    return not access.claims and any(REASONS[code].verdict in _ORDER[:2] for code in access.findings)
+    return any(REASONS[code].verdict in _ORDER[:2] for code in access.findings)
 
 
 def _best(access: Access, book: Book, claims: tuple[Claim, ...], day: str | None) -> tuple[Entry | None, str | None]:
@@ -176,14 +178,15 @@ def _expiry(entry: Entry, day: str | None) -> str | None:
 
 def _github(entry: Entry, access: Access) -> str | None:
     """Hold a workflow to pinned ids, and to being listed by name where a pull request can start it."""
-    oidc, found = entry.identity.oidc, github.parse(access.subject or "")
-    if oidc is None or found is None:
+    if entry.identity.oidc is None:
         return None
-    pinned = pinned_ids(entry.identity)
-    if pinned and found.ids and pinned != found.ids:
-        return "subject-recycled"
-    under_wildcard = github.is_pull_request(found.name) and not oidc.subject.endswith(":pull_request")
-    return "pull-request-subject" if under_wildcard else None
+    shown = (github.parse(claim.value) for claim in access.claims if claim.form in (Form.OIDC, Form.SUBJECT))
+    for subject in filter(None, shown):
+        if is_recycled(entry.identity, subject):
+            return "subject-recycled"
+        if github.is_pull_request(subject.name) and "pull_request" not in entry.identity.oidc.subject:
+            return "pull-request-subject"
+    return None
 
 
 def _is_wide(entry: Entry) -> bool:
@@ -195,31 +198,32 @@ def _is_wide(entry: Entry) -> bool:
 def _reach(entry: Entry, access: Access) -> str | None:
     """Compare what a caller may reach with what it reached: target, then provider, then audience."""
     reaches = list(entry.caller.may_reach)
+    if access.unlisted == "pod-token-off-node":
+        listed = any(reach.provider and reach.provider.rpartition("/")[2] == access.provider for reach in reaches)
+        return None if listed else access.unlisted
     if not access.untargeted:
         reaches = [reach for reach in reaches if is_target(reach, access)]
         if not reaches:
             return "root-session-unlisted" if access.kind is Kind.ROOT_SESSION else "target-unexpected"
     if access.cloud is Cloud.GCP and access.untargeted:
         reaches = [reach for reach in reaches if reach.aws_role is None]
-    if access.kind not in _PROVIDERLESS and not (access.kind is Kind.POD_IDENTITY and access.untargeted):
+    if access.kind not in _PROVIDERLESS:
         reaches = [reach for reach in reaches if reach.provider is None or is_provider(reach.provider, access.provider)]
         if not reaches:
             return "provider-unexpected"
-    if access.kind in _WITH_AUDIENCE and (access.audience is not None or access.kind is not Kind.IMPERSONATION):
-        return None if any(_is_audience(reach, access) for reach in reaches) else "audience-unexpected"
-    return None
+    if access.audiences is None or any(_is_audience(reach, access) for reach in reaches):
+        return None
+    return "audience-unexpected"
 
 
 _PROVIDERLESS = (Kind.ASSUME_ROLE, Kind.SWITCH_ROLE, Kind.ROOT_SESSION, Kind.FEDERATION_TOKEN, Kind.OUTBOUND_TOKEN)
-_WITH_AUDIENCE = (Kind.WEB_IDENTITY, Kind.SAML, Kind.OUTBOUND_TOKEN, Kind.IMPERSONATION)
 
 
 def _is_audience(reach: Reach, access: Access) -> bool:
     """Compare audiences. A token that leaves AWS must be listed for each of its own; others where one is given."""
-    if access.kind is not Kind.OUTBOUND_TOKEN:
-        return reach.audience is None or reach.audience == access.audience
-    asked = (access.audience or "").split()
-    return bool(asked) and all(audience == reach.audience for audience in asked)
+    if reach.audience is None:
+        return access.kind is not Kind.OUTBOUND_TOKEN
+    return bool(access.audiences) and all(audience == reach.audience for audience in access.audiences or ())
 
 
 def _later_call(
@@ -233,7 +237,8 @@ def _later_call(
     if demand.equals != "caller":
         return caller, []
     if caller is None:
-        return None, [Weighed(f"{field}-unlisted", demand.mode == "enforce")] if guarded else []
+        says = field == "source-identity" or not required.is_generic(value)
+        return None, [Weighed(f"{field}-unlisted", demand.mode == "enforce")] if guarded and says else []
     strays = guarded and not any(is_target(reach, access) for reach in caller.caller.may_reach)
     misfit = _expiry(caller, day) or ("target-unexpected" if strays else None)
     return caller, [Weighed(misfit, demand.mode == "enforce")] if misfit else []
@@ -242,7 +247,8 @@ def _later_call(
 def _findings(access: Access, requirements: list[Requirement], caller: Entry | None) -> list[Weighed]:
     """Return what the record gives by itself; a missing origin decides as strictly as the policy asks for it."""
     mode: Mode = required.origin_mode(requirements) if access.scope is Scope.REQUIRED else "enforce"
-    vouched = caller is not None and access.source_identity in caller.names
+    names = caller.names if caller is not None else (access.user_name,)
+    vouched = access.source_identity in names
     return [
         Weighed(code, mode == "enforce" or code not in _OF_ORIGIN)
         for code in access.findings
@@ -254,20 +260,13 @@ _OF_ORIGIN = ("origin-missing", "origin-not-logged", "service-account-key")
 
 
 def _contradictions(access: Access, book: Book) -> list[Weighed]:
-    """Return where the record names two callers, or a vendor whom nobody listed."""
+    """Return where the record names two callers."""
     weighed = []
     by_name = book.named(access.session_name) if access.session_name else None
     by_source = book.named(access.source_identity) if access.source_identity else None
     if by_name and by_source and by_name.caller is not by_source.caller:
         weighed.append(Weighed("session-name-contradicts"))
-    delegate = access.delegate_account
-    if delegate and delegate not in (book.accounts or ()) and not _best(access, book, (_account(delegate),), None)[0]:
-        weighed.append(Weighed("delegate-unlisted"))
     return weighed
-
-
-def _account(account: str) -> Claim:
-    return Claim(Form.AWS_ACCOUNT, account)
 
 
 def _is_drift(access: Access) -> bool:

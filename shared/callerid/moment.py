@@ -8,9 +8,10 @@ from functools import lru_cache
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
 _PLAIN = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z", re.ASCII
 )
-"""What CloudTrail writes, on the days that every month has: nothing to convert, nothing to check."""
+"""What both clouds write, on the days that every month has: nothing to convert, nothing to check."""
+_MICROSECONDS = len("2026-11-02T03:00:00.123456Z")
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z")
 
 
@@ -25,7 +26,7 @@ def utc(text: str | None) -> str | None:
     '2026-11-02T03:00:00.123456Z'
     """
     if text is None or _PLAIN.fullmatch(text):
-        return text
+        return text if text is None or len(text) <= _MICROSECONDS else f"{text[: _MICROSECONDS - 1]}Z"
     found = _MOMENT.fullmatch(_COMPACT.sub(r"\1-\2-\3T\4:\5:\6Z", text))
     if found is None:
         return None

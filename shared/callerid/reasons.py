@@ -50,7 +50,6 @@ _TABLE = (
     Reason("audience-unexpected", _HIGH, _UNEXPECTED, "the caller is known, but not for this audience"),
     Reason("caller-expired", _MEDIUM, _UNEXPECTED, "the caller's entry had expired"),
     Reason("time-missing", _MEDIUM, _UNEXPECTED, "the entry expires and the record shows no time"),
-    Reason("delegate-unlisted", _HIGH, _UNEXPECTED, "a vendor acts by delegation and is not in the caller book"),
     Reason("subject-recycled", _HIGH, _UNEXPECTED, "the repository's name is right and its pinned ids are not"),
     Reason("pull-request-subject", _HIGH, _UNEXPECTED, "a pull request's workflow came under a wildcard"),
     Reason("pod-token-off-node", _HIGH, _UNEXPECTED, "a pod's token was used by something that is no node"),

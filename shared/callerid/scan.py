@@ -10,7 +10,6 @@ import gc
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from typing import assert_never
 
@@ -20,7 +19,7 @@ from msgspec import Struct, field
 from callerid import delivery
 from callerid.access import Occurrence
 from callerid.engine import Engine, unreadable
-from callerid.envelope import Batch, Item, PassedOver, Unreadable
+from callerid.envelope import Batch, PassedOver, Unreadable
 from callerid.group import Group, group_of
 from callerid.judgement import Judgement, Severity, Verdict, line
 from callerid.policy.book import Book
@@ -28,7 +27,6 @@ from callerid.sources import files
 
 UNREADABLE_KEPT = 1000
 """How many unreadable records a tally names; all are counted."""
-_GROUPS_REMEMBERED = 16_384
 
 
 class Row(Struct):
@@ -37,6 +35,16 @@ class Row(Struct):
     count: int = 0
     first: str | None = None
     last: str | None = None
+
+    def see(self, time: str | None) -> None:
+        """Add one access."""
+        self.count += 1
+        if time is None:
+            return
+        if self.first is None or time < self.first:
+            self.first = time
+        if self.last is None or time > self.last:
+            self.last = time
 
     def add(self, count: int, first: str | None, last: str | None) -> None:
         """Add accesses to the row; a time that is None says nothing."""
@@ -69,6 +77,14 @@ class Tally(Struct):
         """Return how many records were judged or found unreadable."""
         return self.verdicts.total()
 
+    def row(self, judgement: Judgement) -> Row:
+        """Return the row that a judgement's accesses are counted in."""
+        group = group_of(judgement)
+        row = self.rows.get(group)
+        if row is None:
+            row = self.rows[group] = Row()
+        return row
+
     def merge(self, other: Tally) -> None:
         """Add another tally's counts to this one."""
         self.files += other.files
@@ -98,14 +114,15 @@ class Scanner:
         self._policy = book.digest if book else None
         self._select = select
         self._encode = msgspec.json.Encoder().encode
-        self._groups: dict[Judgement, Group] = {}
 
     def scan(self, path: str, emit: Emit) -> Tally:
         """Return the tally of one file; ``emit`` gets each wanted judgement as a line of JSON."""
         tally = Tally(files=1)
         name = "stdin" if path == files.STANDARD_INPUT else path
+        lines = delivery.Lines()
         for block in files.blocks(path):
-            for item in _items(block):
+            read = lines.read if block.is_lines else delivery.document
+            for item in read(block.data, block.damage, block.detail):
                 match item:
                     case Batch():
                         self._batch(tally, item, name, emit)
@@ -118,22 +135,25 @@ class Scanner:
         return tally
 
     def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit) -> None:
-        every = self._select.every
+        every, findings = self._select.every, self._select.findings
+        unjudged, of_findings = Verdict.OUT_OF_SCOPE, (Verdict.ANONYMOUS, Verdict.UNEXPECTED)
         out_of_scope = 0
+        rows: dict[Judgement, Row] = {}
         for index, judgement in enumerate(self._engine.judge(batch)):
-            if judgement.verdict is Verdict.OUT_OF_SCOPE:
+            verdict = judgement.verdict
+            if verdict is unjudged:
                 out_of_scope += 1
-                if every:
-                    self._emit(judgement, batch.occurrence(index, name), emit)
-                continue
-            occurrence = batch.occurrence(index, name)
-            tally.verdicts[judgement.verdict] += 1
-            tally.rows.setdefault(self._group(judgement), Row()).add(1, occurrence.time, occurrence.time)
-            if judgement.is_finding:
-                tally.severities[judgement.severity] += 1
-            if every or (self._select.findings and judgement.is_finding):
-                self._emit(judgement, occurrence, emit)
-        tally.verdicts[Verdict.OUT_OF_SCOPE] += out_of_scope
+            else:
+                row = rows.get(judgement)
+                if row is None:
+                    row = rows[judgement] = tally.row(judgement)
+                row.see(batch.reader.time(batch.records[index]))
+                tally.verdicts[verdict] += 1
+                if verdict in of_findings:
+                    tally.severities[judgement.severity] += 1
+            if every or (findings and verdict in of_findings):
+                self._emit(judgement, batch.occurrence(index, name), emit)
+        tally.verdicts[unjudged] += out_of_scope
 
     def _unreadable(self, tally: Tally, item: Unreadable, name: str, emit: Emit) -> None:
         judgement, occurrence = unreadable(item), item.occurrence(name)
@@ -145,20 +165,6 @@ class Scanner:
 
     def _emit(self, judgement: Judgement, occurrence: Occurrence, emit: Emit) -> None:
         emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
-
-    def _group(self, judgement: Judgement) -> Group:
-        group = self._groups.get(judgement)
-        if group is None:
-            if len(self._groups) >= _GROUPS_REMEMBERED:
-                self._groups.clear()
-            group = self._groups[judgement] = group_of(judgement)
-        return group
-
-
-def _items(block: files.Block) -> Iterator[Item]:
-    if not block.is_lines:
-        return delivery.document(block.data, block.damage, block.detail)
-    return delivery.lines(block.data, block.first_line, block.damage, block.detail)
 
 
 def scan(
@@ -202,10 +208,11 @@ _worker: list[Scanner] = []
 def _in_processes(
     paths: Sequence[str], book: Book | None, select: Select, jobs: int
 ) -> Iterator[tuple[str, Tally, bytes]]:
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  # costs a fifth of a small scan's start
+
     with ProcessPoolExecutor(jobs, initializer=_start, initargs=(book, select)) as pool:
         rest = iter(paths)
-        waiting: deque[tuple[str, Future[tuple[Tally, bytes]]]] = deque()
-        waiting.extend((path, pool.submit(_work, path)) for path in islice(rest, jobs * _AHEAD))
+        waiting = deque((path, pool.submit(_work, path)) for path in islice(rest, jobs * _AHEAD))
         while waiting:
             path, future = waiting.popleft()
             part, lines = future.result()

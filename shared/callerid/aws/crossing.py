@@ -56,15 +56,28 @@ class _Call(Struct, frozen=True):
     additional: Additional
 
     @property
+    def account(self) -> str | None:
+        return self.record.recipient or self.identity.account
+
+    @property
+    def error(self) -> str | None:
+        return self.record.error_code or self.record.error_message
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.DENIED if self.record.error_code or self.record.error_message else Outcome.ALLOWED
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
         return _claims(bytes(self.record.user_identity))
 
     @property
-    def is_denied(self) -> bool:
-        return bool(self.record.error_code or self.record.error_message)
+    def unknown_type(self) -> str | None:
+        return None if self.identity.type in _TYPES else "identity-type-unknown"
 
     @property
     def session_name(self) -> str | None:
+        """The name that was asked for, which STS does not change; else the one in the answer's ARN."""
         user = self.response.assumed_role_user
         if self.request.session_name or user is None:
             return self.request.session_name
@@ -73,7 +86,8 @@ class _Call(Struct, frozen=True):
 
     @property
     def source_identity(self) -> str | None:
-        return self.request.source_identity or self.response.source_identity or None
+        """What the session bears: the answer's, else what was asked for."""
+        return self.response.source_identity or self.request.source_identity or None
 
 
 Reader = Callable[[Record], Access]
@@ -113,21 +127,9 @@ def _call(record: Record) -> _Call:
     )
 
 
-def _access(
-    call: _Call, kind: Kind, scope: Scope, *, findings: tuple[str | None, ...] = (), **fields: object
-) -> Access:
-    """Return an access with what all crossings share; None among the findings is none."""
-    return Access(
-        cloud=Cloud.AWS,
-        kind=kind,
-        scope=scope,
-        account=call.record.recipient or call.identity.account,
-        outcome=Outcome.DENIED if call.is_denied else Outcome.ALLOWED,
-        error=call.record.error_code or call.record.error_message,
-        findings=tuple(finding for finding in findings if finding),
-        delegate_account=call.identity.delegate.account if call.identity.delegate else None,
-        **fields,  # type: ignore[arg-type]  # each reader names fields of Access
-    )
+def _found(*findings: str | None) -> tuple[str, ...]:
+    """Return the findings that there are."""
+    return tuple(filter(None, findings))
 
 
 def _web_identity(record: Record) -> Access:
@@ -135,14 +137,19 @@ def _web_identity(record: Record) -> Access:
     subject, provider = call.identity.user_name or None, call.identity.identity_provider or None
     issuer = _issuer(provider)
     crossed = call.additional.cross_partition
-    return _access(
-        call,
-        Kind.WEB_IDENTITY,
-        Scope.ALWAYS,
+    audience = call.response.audience or _audience(call.identity)
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.WEB_IDENTITY,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=call.identity.principal_id,
         subject=subject,
         provider=provider,
-        audience=call.response.audience or _audience(call.identity),
+        audience=audience,
+        audiences=(audience,) if audience else (),
         target=call.request.role_arn,
         session_name=call.session_name,
         source_identity=call.source_identity,
@@ -150,7 +157,8 @@ def _web_identity(record: Record) -> Access:
         user_name=subject,
         role_claimed=call.additional.role_authorized is True,
         unlisted="subject-unlisted",
-        findings=(
+        findings=_found(
+            call.unknown_type if call.identity.type else None,
             None if subject else "subject-missing",
             "subject-mismatch" if _contradicts(call, issuer) else None,
             _thumbprint(call, issuer),
@@ -161,7 +169,8 @@ def _web_identity(record: Record) -> Access:
 @lru_cache(maxsize=256)
 def _issuer(provider: str | None) -> str:
     """Return the issuer without scheme: an IAM provider is an ARN that ends in it, a built-in one is bare."""
-    return (provider or "").rpartition(":oidc-provider/")[2].removeprefix("https://")
+    text = provider or ""
+    return (text.partition(":oidc-provider/")[2] or text).removeprefix("https://")
 
 
 def _subject_claims(subject: str | None, issuer: str) -> tuple[Claim, ...]:
@@ -198,23 +207,28 @@ def _saml(record: Record) -> Access:
     call = _call(record)
     subject, provider = call.identity.user_name or None, call.request.principal_arn
     answered = call.response.subject
-    transient = call.response.subject_type == "transient"
+    transient = (call.response.subject_type or "").rpartition(":")[2] == "transient"
     names = (subject, call.source_identity if transient else None)
-    return _access(
-        call,
-        Kind.SAML,
-        Scope.ALWAYS,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.SAML,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=call.identity.principal_id,
         subject=subject,
         provider=provider,
         audience=call.response.audience,
+        audiences=(call.response.audience,) if call.response.audience else (),
         target=call.request.role_arn,
         session_name=call.session_name,
         source_identity=call.source_identity,
         claims=tuple(Claim(Form.SAML, name, provider) for name in names if name) if provider else (),
         user_name=subject,
         unlisted="subject-unlisted",
-        findings=(
+        findings=_found(
+            call.unknown_type if call.identity.type else None,
             None if subject else "subject-missing",
             "subject-mismatch" if subject and answered not in (None, subject) else None,
             "subject-transient" if transient and not call.source_identity else None,
@@ -235,13 +249,16 @@ def _assume_role(record: Record) -> Access:
 def _role_chain(record: Record) -> Access:
     call = _call(record)
     identity = call.identity
-    unknown = identity.type not in _TYPES
+    v1 = identity.session.ec2_role_delivery == "1.0"
     upstream = identity.session.source_identity or None
     principal = _principal(identity)
-    return _access(
-        call,
-        Kind.ASSUME_ROLE,
-        Scope.ALWAYS if unknown else Scope.GUARDED,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.ASSUME_ROLE,
+        scope=Scope.ALWAYS if call.unknown_type else Scope.GUARDED,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=principal,
         target=call.request.role_arn or _refused_role(call),
         session_name=call.session_name,
@@ -249,14 +266,15 @@ def _role_chain(record: Record) -> Access:
         claims=call.claims,
         origin_account=identity.account or arn.account_of(identity.arn),
         user_name=_user_name(identity),
-        request_withheld=call.is_denied and call.request.role_arn is None,
+        request_withheld=call.error is not None and call.request.role_arn is None,
         unlisted="principal-unlisted" if identity.arn else "principal-id-unlisted",
-        findings=(
-            "identity-type-unknown" if unknown else None,
+        findings=_found(
+            call.unknown_type,
             None if principal else "principal-missing",
             _chain(call, upstream),
             "set-source-identity-denied" if "sts:SetSourceIdentity" in (record.error_message or "") else None,
             _self_assumption(call),
+            "instance-metadata-v1" if v1 else None,
         ),
     )
 
@@ -286,18 +304,16 @@ def _user_name(identity: UserIdentity) -> str | None:
 
 
 def _chain(call: _Call, upstream: str | None) -> str | None:
-    """Compare the source identity before and after a chained call: AWS keeps it, so it should be the same."""
+    """Compare the source identity before, in and after a call: AWS keeps it, so it should stay the same."""
+    asked, answered = call.request.source_identity or None, call.response.source_identity or None
+    names = {name for name in (upstream, asked, answered) if name}
+    if call.response.assumed_role_user is not None and names and answered is None:
+        return "source-identity-dropped"
     if call.identity.type != "AssumedRole":
         return None
-    asked, answered = call.request.source_identity or None, call.response.source_identity or None
-    if upstream and any(name not in (None, upstream) for name in (asked, answered)):
+    if len(names) > 1:
         return "source-identity-changed"
-    if asked and answered and asked != answered:
-        return "source-identity-changed"
-    if upstream is None and (asked or answered):
-        return "source-identity-appeared"
-    has_answer = call.response.assumed_role_user is not None
-    return "source-identity-dropped" if upstream and has_answer and not (asked or answered) else None
+    return "source-identity-appeared" if names and upstream is None else None
 
 
 def _self_assumption(call: _Call) -> str | None:
@@ -339,11 +355,14 @@ def _switch_role(record: Record) -> Access:
     switcher = call.additional.switch_from
     principal = arn.parse(switcher or "")
     own = arn.parse(call.identity.arn or "")
-    denied = call.is_denied or call.response.switch_role not in (None, "Success")
-    access = _access(
-        call,
-        Kind.SWITCH_ROLE,
-        Scope.GUARDED,
+    denied = call.error is not None or call.response.switch_role not in (None, "Success")
+    access = Access(
+        cloud=Cloud.AWS,
+        kind=Kind.SWITCH_ROLE,
+        scope=Scope.GUARDED,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=switcher,
         target=arn.role_arn(call.identity.arn),
         session_name=own.session if own else None,
@@ -351,7 +370,7 @@ def _switch_role(record: Record) -> Access:
         claims=_arn_claims(switcher),
         origin_account=principal.account if principal else None,
         user_name=(principal.session or principal.name) if principal else None,
-        findings=(None if switcher else "principal-missing",),
+        findings=_found(None if switcher else "principal-missing"),
     )
     if denied and access.outcome is Outcome.ALLOWED:
         return replace(access, outcome=Outcome.DENIED, error=call.response.switch_role)
@@ -362,19 +381,22 @@ def _federation_token(record: Record) -> Access:
     call = _call(record)
     identity, user = call.identity, call.response.federated_user
     by = {"Root": "federation-token-by-root", "IAMUser": "federation-token-by-user"}.get(identity.type or "")
-    return _access(
-        call,
-        Kind.FEDERATION_TOKEN,
-        Scope.NAMED,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.FEDERATION_TOKEN,
+        scope=Scope.NAMED,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=_principal(identity),
         target=(user.arn if user else None) or call.request.name,
         claims=call.claims,
         origin_account=identity.account,
         user_name=_user_name(identity),
         untargeted=True,
-        findings=(
+        findings=_found(
             None if _principal(identity) else "principal-missing",
-            by if identity.type in _TYPES else "identity-type-unknown",
+            call.unknown_type or by,
         ),
     )
 
@@ -382,33 +404,40 @@ def _federation_token(record: Record) -> Access:
 def _root_session(record: Record) -> Access:
     call = _call(record)
     target = call.request.target_principal
-    return _access(
-        call,
-        Kind.ROOT_SESSION,
-        Scope.ALWAYS,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.ROOT_SESSION,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=_principal(call.identity),
         target=f"arn:aws:iam::{target}:root" if target and target.isdigit() else target,
         claims=call.claims,
         origin_account=call.identity.account,
         user_name=_user_name(call.identity),
         unlisted="root-session-unlisted",
-        findings=(None if _principal(call.identity) else "principal-missing",),
+        findings=_found(call.unknown_type, None if _principal(call.identity) else "principal-missing"),
     )
 
 
 def _outbound_token(record: Record) -> Access:
     call = _call(record)
-    return _access(
-        call,
-        Kind.OUTBOUND_TOKEN,
-        Scope.ALWAYS,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.OUTBOUND_TOKEN,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=_principal(call.identity),
         audience=" ".join(call.request.audience) or None,
+        audiences=call.request.audience,
         claims=call.claims,
         origin_account=call.identity.account,
         user_name=_user_name(call.identity),
         untargeted=True,
-        findings=(None if _principal(call.identity) else "principal-missing",),
+        findings=_found(call.unknown_type, None if _principal(call.identity) else "principal-missing"),
     )
 
 
@@ -418,10 +447,13 @@ def _pod_identity(record: Record) -> Access:
     namespace, account = tags.get("kubernetes-namespace"), tags.get("kubernetes-service-account")
     cluster = tags.get("eks-cluster-arn") or tags.get("eks-cluster-name")
     subject = f"{namespace}/{account}" if namespace and account else None
-    return _access(
-        call,
-        Kind.POD_IDENTITY,
-        Scope.NEVER if _is_service_linked(call) else Scope.ALWAYS,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.POD_IDENTITY,
+        scope=Scope.NEVER if _is_service_linked(call) else Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=call.identity.principal_id or call.identity.invoked_by,
         subject=subject,
         provider=cluster,
@@ -430,7 +462,7 @@ def _pod_identity(record: Record) -> Access:
         source_identity=call.source_identity,
         claims=(Claim(Form.POD_IDENTITY, subject, cluster),) if subject and cluster else (),
         unlisted="subject-unlisted",
-        findings=(None if subject else "session-tags-off",),
+        findings=_found(None if subject else "session-tags-off"),
     )
 
 
@@ -438,19 +470,21 @@ def _pod_token(record: Record) -> Access:
     """Read EKS's own half: the node shows, the pod shows only in the half that STS writes."""
     call = _call(record)
     identity = call.identity
-    name = (identity.principal_id or "").partition(":")[2]
-    is_node = identity.session.ec2_role_delivery is not None or name.startswith(("i-", "mi-"))
-    return _access(
-        call,
-        Kind.POD_IDENTITY,
-        Scope.NEVER if identity.type == "AssumedRole" and is_node else Scope.ALWAYS,
+    is_node = bool(identity.session.ec2_role_delivery)  # AWS's own mark; a session's name is its caller's choice
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.POD_IDENTITY,
+        scope=Scope.NEVER if identity.type == "AssumedRole" and is_node else Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=_principal(identity),
         provider=call.request.cluster_name,
         claims=call.claims,
         origin_account=identity.account,
         untargeted=True,
         unlisted="pod-token-off-node",
-        findings=(None if _principal(identity) else "principal-missing",),
+        findings=_found(None if _principal(identity) else "principal-missing"),
     )
 
 
@@ -462,10 +496,13 @@ def _roles_anywhere(record: Record) -> Access:
     anchor = call.request.trust_anchor
     user = first.assumed_role_user if first else None
     made = arn.parse(user.arn or "") if user else None
-    return _access(
-        call,
-        Kind.ROLES_ANYWHERE,
-        Scope.ALWAYS,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.ROLES_ANYWHERE,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         subject=common_name,
         provider=anchor,
         target=call.request.role_arn or (first.role_arn if first else None),
@@ -474,17 +511,20 @@ def _roles_anywhere(record: Record) -> Access:
         claims=(Claim(Form.ROLES_ANYWHERE, common_name, anchor),) if common_name and anchor else (),
         user_name=common_name,
         unlisted="subject-unlisted",
-        findings=(None if common_name else "subject-missing",),
+        findings=_found(None if common_name else "subject-missing"),
     )
 
 
 def _roles_anywhere_session(record: Record) -> Access:
     """Read the half that STS writes: it shows no trust anchor, so the name alone proves nothing."""
     call = _call(record)
-    return _access(
-        call,
-        Kind.ROLES_ANYWHERE,
-        Scope.NEVER if _is_service_linked(call) else Scope.ALWAYS,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.ROLES_ANYWHERE,
+        scope=Scope.NEVER if _is_service_linked(call) else Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         principal=call.identity.invoked_by,
         subject=_common_name(call.source_identity),
         target=call.request.role_arn,
@@ -514,16 +554,19 @@ def _portal(record: Record) -> Access:
     if details.account_id and details.role_name:
         path = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
         role = f"arn:aws:iam::{details.account_id}:role/{path}{details.role_name}"
-    return _access(
-        call,
-        Kind.IDENTITY_CENTER,
-        Scope.REQUIRED,
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.IDENTITY_CENTER,
+        scope=Scope.REQUIRED,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
         subject=user.user_id if user else None,
         provider=user.identity_store if user else None,
         target=role,
         user_name=user.user_id if user else None,
         unlisted="subject-unlisted",
-        findings=(None if user and user.user_id else "subject-missing",),
+        findings=_found(None if user and user.user_id else "subject-missing"),
     )
 
 

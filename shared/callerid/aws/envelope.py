@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.h
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ def log_file(data: bytes) -> tuple[Record, ...] | None:
         records = _LOG_FILE.decode(data).records
     except JSON_ERRORS:
         return None
-    return records if all(map(_is_plain, records)) else None
+    return records if _are_plain(records) else None
 
 
 def records(data: bytes) -> tuple[Record, ...] | None:
@@ -42,7 +43,7 @@ def records(data: bytes) -> tuple[Record, ...] | None:
         found = _RECORDS.decode(data)
     except JSON_ERRORS:
         return None
-    return found if all(map(_is_plain, found)) else None
+    return found if _are_plain(found) else None
 
 
 def lines(data: bytes) -> list[Record] | None:
@@ -51,7 +52,7 @@ def lines(data: bytes) -> list[Record] | None:
         found = _RECORD.decode_lines(data)
     except JSON_ERRORS:
         return None
-    return found if all(map(_is_plain, found)) else None
+    return found if _are_plain(found) else None
 
 
 def record(data: bytes | msgspec.Raw) -> Record | None:
@@ -60,13 +61,16 @@ def record(data: bytes | msgspec.Raw) -> Record | None:
         found = _RECORD.decode(data)
     except JSON_ERRORS:
         return None
-    return found if _is_plain(found) else None
+    return found if _are_plain((found,)) else None
 
 
-def _is_plain(record: Record) -> bool:
-    """Tell a record that needs no second look: CloudTrail's, with service and id of its own."""
-    source = record.event_source
-    return not (record.event_id is None or record.event_name is None or source is None or source[:4] == "aws:")
+def _are_plain(records: Sequence[Record]) -> bool:
+    """Tell records that need no second look: CloudTrail's, each with service and id of its own."""
+    for record in records:
+        source = record.event_source
+        if record.event_id is None or record.event_name is None or source is None or source[:4] == "aws:":
+            return False
+    return True
 
 
 def _is_cloudtrail(record: Record) -> bool:

@@ -1,11 +1,13 @@
 """What a CloudTrail record says of an access.
 
 A record is a *crossing*, a call that makes a session, or an ordinary call. Crossings are read one by one
-(:mod:`callerid.aws.crossing`). What an ordinary call shows depends on :func:`call_key` alone, so the calls
+(:mod:`callerid.aws.crossing`). What an ordinary call shows depends on :func:`call_keys` alone, so the calls
 of one session are read once.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from callerid.access import Access, Cloud, Kind, Occurrence, Outcome, Scope
 from callerid.aws.crossing import READERS, reader_of
@@ -13,14 +15,20 @@ from callerid.aws.record import Record, UserIdentity, identity_of
 from callerid.moment import utc
 from callerid.names import arn
 
-CallKey = tuple[bytes, str | None, str | None]
+CallKey = tuple[bytes, str | None, str | None, str | None]
 
 
-def call_key(record: Record) -> CallKey | None:
-    """Return all that an ordinary call's access depends on; None for a crossing."""
-    if record.event_name in READERS and reader_of(record) is not None:
-        return None
-    return (bytes(record.user_identity), record.error_code or record.error_message, record.recipient)
+def call_keys(records: Sequence[Record]) -> list[CallKey | None]:
+    """Return for each record all that an ordinary call's access depends on; None for a crossing.
+
+    This is where most of the time of most records goes, so it asks each for the least, in one loop.
+    """
+    return [
+        None
+        if record.event_name in READERS and reader_of(record) is not None
+        else (bytes(record.user_identity), record.error_code, record.error_message, record.recipient)
+        for record in records
+    ]
 
 
 def read(record: Record) -> Access:
@@ -35,10 +43,9 @@ def occurrence(record: Record, source: str) -> Occurrence:
     return Occurrence(utc(record.event_time), record_id, record.shared_event_id or record_id, record.region, source)
 
 
-def day(record: Record) -> str | None:
-    """Return the UTC day of a record, ``YYYY-MM-DD``."""
-    time = utc(record.event_time)
-    return time[:10] if time else None
+def time(record: Record) -> str | None:
+    """Return when it was, in RFC 3339 and UTC; None where the record shows no time that can be read."""
+    return utc(record.event_time)
 
 
 def _call(record: Record, identity: UserIdentity) -> Access:
@@ -74,7 +81,6 @@ def _session_call(record: Record, identity: UserIdentity, role: str) -> Access:
         error=record.error_code or record.error_message,
         scope=Scope.NEVER if _is_service_session(identity) else Scope.REQUIRED,
         findings=_session_findings(identity, session_name),
-        delegate_account=identity.delegate.account if identity.delegate else None,
         forwarded=(identity.invoked_by or "").endswith(".amazonaws.com"),
     )
 
@@ -103,7 +109,7 @@ def _is_service_session(identity: UserIdentity) -> bool:
 
     Only marks that AWS sets count. A session *name* such as ``i-0abc…`` is the caller's own choice.
     """
-    return identity.session.ec2_role_delivery is not None or bytes(identity.in_scope_of)[:1] == b"{"
+    return bool(identity.session.ec2_role_delivery) or bytes(identity.in_scope_of)[:1] == b"{"
 
 
 def _session_findings(identity: UserIdentity, session_name: str | None) -> tuple[str, ...]:

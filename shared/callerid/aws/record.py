@@ -16,6 +16,9 @@ from msgspec import Raw, Struct, field
 
 from callerid.decode import decode
 
+ABSENT = Raw()
+"""Raw JSON that is not there."""
+
 # The order is that in which CloudTrail writes the fields, in which msgspec finds them fastest.
 
 
@@ -23,19 +26,19 @@ class Record(Struct, frozen=True, gc=False):
     """One CloudTrail record."""
 
     event_name: str | None = field(name="eventName", default=None)
-    user_identity: Raw = field(name="userIdentity", default_factory=Raw)
+    user_identity: Raw = field(name="userIdentity", default=ABSENT)
     event_time: str | None = field(name="eventTime", default=None)
     event_source: str | None = field(name="eventSource", default=None)
     region: str | None = field(name="awsRegion", default=None)
     error_code: str | None = field(name="errorCode", default=None)
     error_message: str | None = field(name="errorMessage", default=None)
-    request: Raw = field(name="requestParameters", default_factory=Raw)
-    response: Raw = field(name="responseElements", default_factory=Raw)
-    additional: Raw = field(name="additionalEventData", default_factory=Raw)
+    request: Raw = field(name="requestParameters", default=ABSENT)
+    response: Raw = field(name="responseElements", default=ABSENT)
+    additional: Raw = field(name="additionalEventData", default=ABSENT)
     event_id: str | None = field(name="eventID", default=None)
     recipient: str | None = field(name="recipientAccountId", default=None)
     shared_event_id: str | None = field(name="sharedEventID", default=None)
-    service_details: Raw = field(name="serviceEventDetails", default_factory=Raw)
+    service_details: Raw = field(name="serviceEventDetails", default=ABSENT)
 
 
 class LogFile(Struct, frozen=True, gc=False):
@@ -73,12 +76,6 @@ class OnBehalfOf(Struct, frozen=True):
     identity_store: str | None = field(name="identityStoreArn", default=None)
 
 
-class Delegate(Struct, frozen=True):
-    """The vendor that a call was delegated to."""
-
-    account: str | None = field(name="accountId", default=None)
-
-
 class UserIdentity(Struct, frozen=True):
     """Who made the call; which of the fields are there depends on the type."""
 
@@ -91,8 +88,7 @@ class UserIdentity(Struct, frozen=True):
     session_context: SessionContext | None = field(name="sessionContext", default=None)
     invoked_by: str | None = field(name="invokedBy", default=None)
     on_behalf_of: OnBehalfOf | None = field(name="onBehalfOf", default=None)
-    in_scope_of: Raw = field(name="inScopeOf", default_factory=Raw)
-    delegate: Delegate | None = field(name="invokedByDelegate", default=None)
+    in_scope_of: Raw = field(name="inScopeOf", default=ABSENT)
 
     @property
     def session(self) -> SessionContext:

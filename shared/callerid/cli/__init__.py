@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from callerid import __version__
-from callerid.cli.check import check
-from callerid.cli.explain import explain
-from callerid.cli.scan import scan
+
+_COMMANDS = ("scan", "explain", "check")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands that are imported when they are called: starting is most of a small scan."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"callerid.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="callerid")
 def main() -> None:
     """Who crossed? Reads CloudTrail and Cloud Audit Logs: who came across, who had no name, who was not expected."""
-
-
-main.add_command(scan)
-main.add_command(explain)
-main.add_command(check)

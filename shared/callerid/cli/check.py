@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from callerid.policy.load import PolicyError, digest_of, parse
+from callerid.policy.cache import digest_of
+from callerid.policy.fault import PolicyError
+from callerid.policy.load import parse
 
 
 @click.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -17,7 +16,7 @@ from callerid import scan as scanning
 from callerid.judgement import Severity, Verdict
 from callerid.policy import cache
 from callerid.policy.book import Book
-from callerid.policy.load import PolicyError
+from callerid.policy.fault import PolicyError
 from callerid.sources import files
 
 _POOL_PAYS_BYTES = 8 << 20
@@ -123,6 +122,8 @@ def _printer(format_: str, out: IO[bytes]) -> Iterator[tuple[scanning.Emit, _Fin
         case "jsonl":
             yield out.write, lambda tally, book: None
         case "json":
+            import tempfile
+
             with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
                 yield spool.write, lambda tally, book: _print_json(tally, book, spool, out)
         case _:

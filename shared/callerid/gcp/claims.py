@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from callerid.access import Claim, Form
 from callerid.names import arn, principal
 
 _PREFIXES = ("serviceAccount:", "user:")
 
 
+@lru_cache(maxsize=8192)
 def of(name: str | None) -> tuple[Claim, ...]:
     """Return the claims of a principal in any spelling: ``principal://``, GKE, ``user:``, an e-mail address."""
     if not name:
@@ -24,6 +27,7 @@ def of(name: str | None) -> tuple[Claim, ...]:
     return (Claim(Form.EMAIL, email),) if "@" in email else ()
 
 
+@lru_cache(maxsize=8192)
 def of_subject(subject: str | None) -> tuple[Claim, ...]:
     """Return the claims of a raw subject. Google's logs don't show its issuer; the judge minds the provider."""
     if not subject:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from callerid.access import Access, Cloud, Kind, Outcome, Scope
-from callerid.decode import decode
+from callerid.decode import decode, parse
+from callerid.gcp import chain
 from callerid.gcp import claims as claim
 from callerid.gcp.record import (
-    Authentication,
     Entry,
     Metadata,
     Payload,
     Request,
     Resource,
-    Status,
     authentication_of,
 )
 from callerid.names import arn, principal
@@ -28,9 +28,17 @@ from callerid.names import arn, principal
 _STS = "sts.googleapis.com"
 _CREDENTIALS = ("iamcredentials.googleapis.com", "iam.googleapis.com")
 _LOG_OWNER = re.compile(r"(?:projects|organizations|folders|billingAccounts)/([^/]+)/logs/")
+_DURATION = re.compile(r"(-?[0-9]{1,15})(?:\.[0-9]+)?s?$")
+_REDACTED = "PERMISSION_DENIED"
 _EXPIRES_SOON_S = 30 * 24 * 3600
 
 Reader = Callable[[Entry, Payload], Access]
+
+
+@lru_cache(maxsize=4096)
+def is_crossing(method: str | None) -> bool:
+    """Tell a method that makes a token; the service decides the rest."""
+    return method is not None and method.rpartition(".")[2] in _READERS
 
 
 def reader_of(payload: Payload) -> Reader | None:
@@ -59,12 +67,22 @@ def account_of(entry: Entry) -> str | None:
 
 
 def outcome_of(payload: Payload) -> tuple[Outcome, str | None]:
-    """Return whether a call was allowed, and its status code in words where it was not."""
-    status = bytes(payload.status)
-    if status in (b"", b"{}", b"null"):
+    """Return whether a call was allowed, and its status code in words where it was not.
+
+    BigQuery prints the code as text; a status without one is a success.
+    """
+    if bytes(payload.status) in (b"", b"{}", b"null"):
         return Outcome.ALLOWED, None
-    code = decode(Status, payload.status).code
-    return (Outcome.DENIED, _CODES.get(code, str(code))) if code else (Outcome.ALLOWED, None)
+    status = parse(bytes(payload.status))
+    code = status.get("code") if isinstance(status, dict) else None
+    if code is None or str(code) == "0":
+        return Outcome.ALLOWED, None
+    return Outcome.DENIED, _CODES.get(str(code), str(code))
+
+
+def missing(error: str | None) -> str:
+    """Return why nobody is named: Google redacts the caller where permission is denied, and nowhere else."""
+    return "caller-redacted" if error == _REDACTED else "principal-missing"
 
 
 def _exchange(entry: Entry, payload: Payload) -> Access:
@@ -83,7 +101,6 @@ def _token_exchange(entry: Entry, payload: Payload, kind: Kind) -> Access:
     if subject is not None and principal.is_principal(subject):
         mapped, subject = mapped or subject, None
     outcome, error = outcome_of(payload)
-    withheld = "caller-redacted" if outcome is Outcome.DENIED else "principal-missing"
     unmapped = outcome is Outcome.ALLOWED and subject is not None and mapped is None
     return Access(
         cloud=Cloud.GCP,
@@ -99,9 +116,9 @@ def _token_exchange(entry: Entry, payload: Payload, kind: Kind) -> Access:
         untargeted=True,
         unlisted="subject-unlisted",
         findings=_present(
-            None if subject or mapped else withheld,
+            None if subject or mapped else missing(error),
             "principal-unmapped" if unmapped else None,
-            "mapped-principal-mismatch" if _disagree(subject, mapped) else None,
+            "mapped-principal-mismatch" if _disagree(subject, mapped) or _strays(payload, mapped) else None,
             "certificate-expiring" if any(_expires_soon(key.time_until_expiration) for key in metadata.keys) else None,
         ),
     )
@@ -127,10 +144,16 @@ def _disagree(subject: str | None, mapped: str | None) -> bool:
     return is_default and found is not None and found.subject != subject
 
 
+def _strays(payload: Payload, mapped: str | None) -> bool:
+    """Tell a mapped principal of another pool than the provider's, which maps into its own."""
+    found, pool = principal.parse(mapped or ""), principal.pool_of(payload.resource_name)
+    return found is not None and pool is not None and found.pool != pool
+
+
 def _expires_soon(text: str | None) -> bool:
-    """Read a duration such as ``315413092s``."""
-    seconds = (text or "").removesuffix("s").partition(".")[0]
-    return seconds.isdigit() and int(seconds[:12]) < _EXPIRES_SOON_S
+    """Read a duration such as ``315413092s``; a negative one has passed."""
+    found = _DURATION.match(text or "")
+    return found is not None and int(found[1]) < _EXPIRES_SOON_S
 
 
 def _impersonation(entry: Entry, payload: Payload) -> Access:
@@ -139,41 +162,36 @@ def _impersonation(entry: Entry, payload: Payload) -> Access:
     request = decode(Request, payload.request)
     email = labels.email_id if labels else None
     target = email or _account_name(request.name) or _account_name(payload.resource_name)
-    caller = _caller(authentication, target)
+    caller = authentication.subject or authentication.email or None
+    behind = chain.of(authentication, besides=(caller, target))
+    if caller is None or (caller == target and behind.origins):
+        caller, behind = behind.first or caller, behind.without_first
     found = principal.parse(caller) if caller else None
     federated = principal.is_principal(caller) or principal.gke_of(caller) is not None
     outcome, error = outcome_of(payload)
-    withheld = "caller-redacted" if outcome is Outcome.DENIED else "principal-missing"
     method = (payload.method or "").rpartition(".")[2]
     return Access(
         cloud=Cloud.GCP,
         kind=Kind.IMPERSONATION,
-        scope=Scope.ALWAYS if federated or not caller else Scope.GUARDED,
+        scope=Scope.ALWAYS if federated or behind.federated or not caller else Scope.GUARDED,
         account=account_of(entry),
         principal=caller,
         subject=found.subject if found else principal.gke_of(caller),
         provider=found.pool if found else None,
         audience=request.audience or None,
+        audiences=None if method == "GenerateAccessToken" else tuple(filter(None, (request.audience,))),
         target=target,
         delegation=decode(Metadata, payload.metadata).delegation,
         outcome=outcome,
         error=error,
         claims=claim.of(caller),
-        unlisted="subject-unlisted" if federated else "principal-unlisted",
+        origins=tuple(claim.of(name) for name in behind.origins),
+        unlisted="subject-unlisted" if federated or behind.federated else "principal-unlisted",
         findings=_present(
-            None if caller else withheld,
+            None if caller else missing(error),
             "signed-as-account" if method in ("SignBlob", "SignJwt") else None,
         ),
     )
-
-
-def _caller(authentication: Authentication, target: str | None) -> str | None:
-    """Return who impersonates: some entries write the *target's* e-mail beside the federated principal."""
-    if authentication.subject:
-        return authentication.subject
-    email = authentication.email or None
-    is_chain_of_itself = email == target and any(hop.subject for hop in authentication.delegation)
-    return next(hop.subject for hop in authentication.delegation if hop.subject) if is_chain_of_itself else email
 
 
 def _account_name(resource: str | None) -> str | None:
@@ -186,10 +204,10 @@ def _present(*findings: str | None) -> tuple[str, ...]:
 
 
 _CODES = {
-    1: "CANCELLED", 2: "UNKNOWN", 3: "INVALID_ARGUMENT", 4: "DEADLINE_EXCEEDED", 5: "NOT_FOUND",
-    6: "ALREADY_EXISTS", 7: "PERMISSION_DENIED", 8: "RESOURCE_EXHAUSTED", 9: "FAILED_PRECONDITION",
-    10: "ABORTED", 11: "OUT_OF_RANGE", 12: "UNIMPLEMENTED", 13: "INTERNAL", 14: "UNAVAILABLE",
-    15: "DATA_LOSS", 16: "UNAUTHENTICATED",
+    "1": "CANCELLED", "2": "UNKNOWN", "3": "INVALID_ARGUMENT", "4": "DEADLINE_EXCEEDED", "5": "NOT_FOUND",
+    "6": "ALREADY_EXISTS", "7": "PERMISSION_DENIED", "8": "RESOURCE_EXHAUSTED", "9": "FAILED_PRECONDITION",
+    "10": "ABORTED", "11": "OUT_OF_RANGE", "12": "UNIMPLEMENTED", "13": "INTERNAL", "14": "UNAVAILABLE",
+    "15": "DATA_LOSS", "16": "UNAUTHENTICATED",
 }  # fmt: skip
 """https://cloud.google.com/apis/design/errors#handling_errors"""
 

@@ -2,16 +2,19 @@
 
 A *crossing* makes a token (:mod:`callerid.gcp.crossing`). Every other entry is a call: by a federated
 identity itself, by an account that somebody impersonates, with a key, or an ordinary one. What most calls
-show depends on :func:`call_key` alone, so the calls of one caller are read once.
+show depends on :func:`call_keys` alone, so the calls of one caller are read once.
 """
 
 from __future__ import annotations
 
-from callerid.access import Access, Cloud, Kind, Occurrence, Outcome, Scope
+from collections.abc import Sequence
+
+from callerid.access import Access, Cloud, Kind, Occurrence, Scope
 from callerid.decode import decode
+from callerid.gcp import chain
 from callerid.gcp import claims as claim
-from callerid.gcp.crossing import account_of, outcome_of, reader_of
-from callerid.gcp.record import Authentication, Delegation, Entry, Payload, Resource, authentication_of
+from callerid.gcp.crossing import account_of, is_crossing, missing, outcome_of, reader_of
+from callerid.gcp.record import Authentication, Entry, Payload, Resource, authentication_of
 from callerid.moment import utc
 from callerid.names import principal
 
@@ -23,22 +26,17 @@ _SILENT_SERVICES = frozenset(("appengine.googleapis.com", "container.googleapis.
 https://cloud.google.com/iam/docs/audit-logging/examples-service-accounts
 """
 
-THIRD_PARTY = "thirdPartyPrincipal"
-"""What stands for a hop that is neither Google's nor in any pool; no record of one is published."""
 
-
-def call_key(entry: Entry) -> CallKey | None:
-    """Return all that an ordinary call's access depends on; None for what is read entry by entry.
-
-    A call by a federated identity itself reaches another resource each time, so it has no key.
-    """
-    payload = entry.payload or Payload()
-    if reader_of(payload) is not None or entry.log_name is None:
-        return None
-    authentication = bytes(payload.authentication)
-    if b"principal://" in authentication or b"svc.id.goog" in authentication:
-        return None
-    return (authentication, bytes(payload.status), payload.service, entry.log_name)
+def call_keys(entries: Sequence[Entry]) -> list[CallKey | None]:
+    """Return for each entry all that an ordinary call's access depends on; None for a crossing."""
+    return [
+        None
+        if (payload := entry.payload) is None
+        or entry.log_name is None
+        or (is_crossing(payload.method) and reader_of(payload) is not None)
+        else (bytes(payload.authentication), bytes(payload.status), payload.service, entry.log_name)
+        for entry in entries
+    ]
 
 
 def read(entry: Entry) -> Access:
@@ -48,13 +46,14 @@ def read(entry: Entry) -> Access:
     if reader is not None:
         return reader(entry, payload)
     authentication = authentication_of(payload)
-    chain = tuple(hop for hop in authentication.delegation if hop_name(hop))
-    if chain:
-        return _delegated_use(entry, payload, authentication, chain)
+    email = claim.email_of(authentication.email or authentication.subject or "")
+    behind = chain.of(authentication, besides=(email,))
+    if behind.origins:
+        return _delegated_use(entry, payload, email or None, behind)
     if _is_federated(authentication):
         return _direct_use(entry, payload, authentication)
-    if principal.is_service_account(authentication.email):
-        return _account_use(entry, payload, authentication)
+    if principal.is_service_account(email):
+        return _account_use(entry, payload, email, authentication.key_name or None, behind)
     return _access(entry, payload, None, Scope.NEVER, principal=authentication.email or authentication.subject)
 
 
@@ -76,19 +75,9 @@ def _key(entry: Entry) -> str:
     return f"{entry.log_name or '-'}/{utc(entry.timestamp) or '-'}/{insert_id}"
 
 
-def day(entry: Entry) -> str | None:
-    """Return the UTC day of an entry, ``YYYY-MM-DD``."""
-    time = utc(entry.timestamp)
-    return time[:10] if time else None
-
-
-def hop_name(hop: Delegation) -> str | None:
-    """Return the principal of one hop, wherever the entry nests it; None for the empty hop that occurs."""
-    first = hop.first_party
-    name = hop.subject or (first and (first.subject or first.email))
-    if name:
-        return name
-    return THIRD_PARTY if bytes(hop.third_party)[:1] == b"{" else None
+def time(entry: Entry) -> str | None:
+    """Return when it was, in RFC 3339 and UTC; None where the entry shows no time that can be read."""
+    return utc(entry.timestamp)
 
 
 def _is_federated(authentication: Authentication) -> bool:
@@ -112,42 +101,32 @@ def _access(entry: Entry, payload: Payload, kind: Kind | None, scope: Scope, **f
     )
 
 
-def _delegated_use(
-    entry: Entry, payload: Payload, authentication: Authentication, chain: tuple[Delegation, ...]
-) -> Access:
-    """Read a call by an impersonated account. Every hop is weighed: their order is not documented.
-
-    Originators are the federated identities and the people in the chain; where there is none, the service
-    accounts are. Google's own service agents are hops that mean nothing.
-    """
-    names = tuple(name for hop in chain if (name := hop_name(hop)))
-    hops = [name for name in names if not principal.is_service_agent(claim.email_of(name))]
-    federated = [name for name in hops if principal.is_principal(name) or principal.gke_of(name)]
-    people = [name for name in hops if name not in federated and not principal.is_service_account(claim.email_of(name))]
-    origins = federated + people or hops
-    first = origins[0] if origins else None
-    found = principal.parse(first) if first else None
+def _delegated_use(entry: Entry, payload: Payload, email: str | None, behind: chain.Chain) -> Access:
+    """Read a call by an impersonated account, whose chain shows who is behind it."""
+    first = behind.first or ""
+    found = principal.parse(first)
+    third_party = first == chain.THIRD_PARTY
     return _access(
         entry,
         payload,
         Kind.DELEGATED_USE,
-        Scope.ALWAYS if federated or THIRD_PARTY in names else Scope.GUARDED if first else Scope.REQUIRED,
-        principal=authentication.email or authentication.subject,
-        subject=found.subject if found else first,
+        Scope.ALWAYS if behind.federated else Scope.GUARDED,
+        principal=email,
+        subject=found.subject if found else None if third_party else first,
         provider=found.pool if found else None,
-        target=authentication.email,
-        delegation=names,
+        target=email,
+        delegation=behind.names,
         claims=claim.of(first),
-        origins=tuple(claim.of(name) for name in origins[1:]),
-        unlisted="subject-unlisted" if federated else "principal-unlisted",
-        findings=() if first else ("origin-missing",),
+        origins=tuple(claim.of(name) for name in behind.origins[1:]),
+        unlisted="subject-unlisted" if behind.federated else "principal-unlisted",
+        findings=("principal-missing",) if third_party else (),
     )
 
 
 def _direct_use(entry: Entry, payload: Payload, authentication: Authentication) -> Access:
     caller = authentication.subject or authentication.email
     found = principal.parse(caller) if caller else None
-    outcome, _ = outcome_of(payload)
+    _, error = outcome_of(payload)
     return _access(
         entry,
         payload,
@@ -159,26 +138,21 @@ def _direct_use(entry: Entry, payload: Payload, authentication: Authentication) 
         target=payload.resource_name,
         claims=claim.of(caller),
         unlisted="subject-unlisted",
-        findings=() if caller else (missing(outcome),),
+        findings=() if caller else (missing(error),),
     )
 
 
-def _account_use(entry: Entry, payload: Payload, authentication: Authentication) -> Access:
+def _account_use(entry: Entry, payload: Payload, email: str, key: str | None, behind: chain.Chain) -> Access:
     """Read a call by a service account that shows nobody behind it: only a requirement minds."""
-    key = authentication.key_name
     silent = payload.service in _SILENT_SERVICES
     return _access(
         entry,
         payload,
         Kind.KEY_USE if key else Kind.DELEGATED_USE,
         Scope.REQUIRED,
-        principal=authentication.email,
+        principal=email,
         provider=key,
-        target=authentication.email,
-        findings=("service-account-key",) if key else ("origin-not-logged" if silent else "origin-missing",),
+        target=email,
+        delegation=behind.names,
+        findings=("service-account-key" if key else "origin-not-logged" if silent else "origin-missing",),
     )
-
-
-def missing(outcome: Outcome) -> str:
-    """Return why nobody is named: a denied call is redacted, an allowed one should show its caller."""
-    return "caller-redacted" if outcome is Outcome.DENIED else "principal-missing"

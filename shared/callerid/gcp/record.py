@@ -15,17 +15,20 @@ from msgspec import Raw, Struct, field
 
 from callerid.decode import decode
 
+ABSENT = Raw()
+"""Raw JSON that is not there."""
+
 
 class Payload(Struct, frozen=True, gc=False):
     """``protoPayload``: the audit log itself."""
 
-    status: Raw = field(default_factory=Raw)
-    authentication: Raw = field(name="authenticationInfo", default_factory=Raw)
+    status: Raw = ABSENT
+    authentication: Raw = field(name="authenticationInfo", default=ABSENT)
     service: str | None = field(name="serviceName", default=None)
     method: str | None = field(name="methodName", default=None)
     resource_name: str | None = field(name="resourceName", default=None)
-    request: Raw = field(default_factory=Raw)
-    metadata: Raw = field(default_factory=Raw)
+    request: Raw = ABSENT
+    metadata: Raw = ABSENT
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -33,7 +36,7 @@ class Entry(Struct, frozen=True, gc=False):
 
     payload: Payload | None = field(name="protoPayload", default=None)
     insert_id: str | None = field(name="insertId", default=None)
-    resource: Raw = field(default_factory=Raw)
+    resource: Raw = ABSENT
     timestamp: str | None = None
     log_name: str | None = field(name="logName", default=None)
 
@@ -64,7 +67,7 @@ class Delegation(Struct, frozen=True):
 
     subject: str | None = field(name="principalSubject", default=None)
     first_party: FirstParty | None = field(name="firstPartyPrincipal", default=None)
-    third_party: Raw = field(name="thirdPartyPrincipal", default_factory=Raw)
+    third_party: Raw = field(name="thirdPartyPrincipal", default=ABSENT)
 
 
 class Authentication(Struct, frozen=True):
@@ -73,7 +76,7 @@ class Authentication(Struct, frozen=True):
     email: str | None = field(name="principalEmail", default=None)
     subject: str | None = field(name="principalSubject", default=None)
     key_name: str | None = field(name="serviceAccountKeyName", default=None)
-    third_party: Raw = field(name="thirdPartyPrincipal", default_factory=Raw)
+    third_party: Raw = field(name="thirdPartyPrincipal", default=ABSENT)
     delegation: tuple[Delegation, ...] = field(name="serviceAccountDelegationInfo", default=())
 
 

@@ -9,11 +9,12 @@ https://docs.github.com/en/actions/reference/security/oidc
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 ISSUER = "token.actions.githubusercontent.com"
 
-_SUBJECT = re.compile(r"repo:([^/@:]+)(?:@([^/@:]+))?/([^/@:]+)(?:@([^/@:]+))?:(.*)", re.DOTALL)
+_SUBJECT = re.compile(r"repo:([^/@:]+)(?:@([^/@:]+))?/([^/@:]+)(?:@([^/@:]+))?(?::(.*))?", re.DOTALL)
 
 
 class Subject(NamedTuple):
@@ -21,7 +22,8 @@ class Subject(NamedTuple):
 
     name: str
     """``repo:OWNER/REPO:REST``, the form that both spellings share."""
-    ids: tuple[str, str] | None
+    ids: tuple[str | None, str | None]
+    """The ids of owner and repository, each None where the subject does not show it."""
 
 
 def parse(text: str) -> Subject | None:
@@ -34,8 +36,8 @@ def parse(text: str) -> Subject | None:
     if found is None:
         return None
     owner, owner_id, repository, repository_id, rest = found.groups()
-    ids = (owner_id, repository_id) if owner_id and repository_id else None
-    return Subject(f"repo:{owner}/{repository}:{rest}", ids)
+    end = "" if rest is None else f":{rest}"
+    return Subject(f"repo:{owner}/{repository}{end}", (owner_id, repository_id))
 
 
 def is_issuer(issuer: str) -> bool:
@@ -44,6 +46,10 @@ def is_issuer(issuer: str) -> bool:
 
 
 def is_pull_request(text: str) -> bool:
-    """Tell a workflow that anybody who can open a pull request can start."""
+    """Tell a workflow that anybody who can open a pull request can start.
+
+    The context says so; a repository can add claims behind it, and an environment may have any name.
+    """
     found = parse(text)
-    return found is not None and found.name.endswith(":pull_request")
+    parts = found.name.split(":") if found else []
+    return any(part == "pull_request" and before != "environment" for before, part in pairwise(parts))

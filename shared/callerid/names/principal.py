@@ -22,7 +22,16 @@ _PROVIDER = re.compile(
     r"(projects/[^/]+/locations/global/workloadIdentityPools/[^/]+|locations/global/workforcePools/[^/]+)"
     r"(?:/providers/[^/]+)?"
 )
-_SERVICE_AGENT = re.compile(r"(service-\d+@[a-z0-9.-]+|\d+@cloudservices)(\.iam)?\.gserviceaccount\.com")
+_SERVICE_AGENT = re.compile(
+    r"service-\d+@(?:gcp-sa-[a-z0-9-]+|compute-system|container-engine-robot|containerregistry|gcf-admin-robot"
+    r"|serverless-robot-prod|gs-project-accounts|dataflow-service-producer-prod|dataproc-accounts"
+    r"|cloudcomposer-accounts|gcp-gae-service|cloud-ml\.google\.com)\.iam\.gserviceaccount\.com"
+    r"|\d+@cloudservices\.gserviceaccount\.com"
+)
+"""Only projects of Google's own: ``service-NUMBER`` is a legal account name in anybody's project.
+
+https://cloud.google.com/iam/docs/service-agents
+"""
 
 
 class PoolPrincipal(NamedTuple):

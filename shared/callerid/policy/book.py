@@ -77,6 +77,7 @@ class Book:
         self._required: Index[Requirement] = Index()
         self._names: dict[str, Entry] = {}
         self._providers: set[str] = set()
+        self._pools: set[str] = set()
         for caller in document.callers:
             self._add(caller)
         for requirement in filter(is_on, document.requirements):
@@ -98,7 +99,8 @@ class Book:
             for form, value in _target(reach):
                 self._guarded.add(form, value, kept=True)
             if reach.provider:
-                self._providers |= {reach.provider, principal.pool_of(reach.provider) or ""}
+                self._providers.add(reach.provider)
+                self._pools.add(principal.pool_of(reach.provider) or "")
         self._providers.discard("")
 
     def find(self, claims: Iterable[Claim], access: Access) -> list[Entry]:
@@ -106,7 +108,7 @@ class Book:
         found: dict[int, Entry] = {}
         for claim in claims:
             for entry in self._matches(claim):
-                if _is_issuer_known(claim, access) or comes_through(entry.caller, access.provider):
+                if _counts(entry.caller, claim, access):
                     found.setdefault(id(entry.identity), entry)
         return list(found.values())
 
@@ -137,12 +139,13 @@ class Book:
         return about
 
     def knows_provider(self, access: Access) -> bool:
-        """Tell whether any entry comes through an access's provider, or through its pool."""
+        """Tell whether any entry comes through an access's provider: at the exchange itself, later its pool."""
         names = {access.provider or "", *(claim.issuer for claim in access.claims)} - {""}
-        if not names:
-            return True
+        issuer = (access.provider or "").partition(":oidc-provider/")[2]
         pool = principal.pool_of(access.provider) or ""
-        return bool((names | {pool, pool.rpartition("/")[2]}) & self._providers)
+        if not names or (pool and pool == access.provider and pool in self._pools):
+            return True
+        return not self._providers.isdisjoint({*names, issuer, pool, pool.rpartition("/")[2]})
 
 
 def is_on(requirement: Requirement) -> bool:
@@ -151,9 +154,22 @@ def is_on(requirement: Requirement) -> bool:
     return any(demand is not None and demand.mode != "off" for demand in demands)
 
 
-def _is_issuer_known(claim: Claim, access: Access) -> bool:
-    """Tell a claim that says whose it is. In Google's logs a bare subject or account does not."""
-    return access.cloud is Cloud.AWS or claim.form not in (Form.SUBJECT, Form.AWS_ACCOUNT)
+def _counts(caller: Caller, claim: Claim, access: Access) -> bool:
+    """Tell whether a claim counts for a caller, where the record does not show whose claim it is.
+
+    Google's logs don't show a subject's issuer: it counts at the providers that the caller comes through.
+    An AWS ARN says at least that it means to be AWS's, so for a caller with providers it names that caller,
+    and the judge compares which provider it was.
+    """
+    if access.cloud is Cloud.AWS:
+        return True
+    match claim.form:
+        case Form.SUBJECT | Form.AWS_ACCOUNT | Form.AZURE_MANAGED_IDENTITY:
+            return comes_through(caller, access.provider)
+        case Form.AWS_ROLE | Form.IAM_USER:
+            return any(reach.provider for reach in caller.may_reach)
+        case _:
+            return True
 
 
 def comes_through(caller: Caller, provider: str | None) -> bool:

@@ -7,8 +7,8 @@ the file's content and this version. So it is paid once per digest: in the user'
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,9 +16,8 @@ import msgspec
 
 from callerid import __version__
 from callerid.policy.book import Book
-from callerid.policy.load import PolicyError, digest_of, parse
+from callerid.policy.fault import Fault, PolicyError
 from callerid.policy.model import Document
-from callerid.policy.shape import Fault
 
 _DECODER = msgspec.msgpack.Decoder(Document)
 
@@ -37,9 +36,16 @@ def load(path: str, folder: Path) -> Book:
     kept = folder / f"policy-{__version__}-{digest.partition(':')[2]}.msgpack"
     document = _kept(kept)
     if document is None:
+        from callerid.policy.load import parse  # noqa: PLC0415  # YAML, only where it must be read
+
         document = parse(text, path)
         _keep(kept, document)
     return Book(document, digest)
+
+
+def digest_of(text: bytes) -> str:
+    """Return the digest by which judgements name the policy that made them."""
+    return f"sha256:{hashlib.sha256(text).hexdigest()[:16]}"
 
 
 def folder(environment: dict[str, str]) -> Path:
@@ -57,6 +63,8 @@ def _kept(path: Path) -> Document | None:
 
 
 def _keep(path: Path, document: Document) -> None:
+    import tempfile  # noqa: PLC0415  # only where something is written
+
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:

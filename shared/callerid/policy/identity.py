@@ -50,7 +50,7 @@ def _own_keys(identity: Identity) -> Iterator[Key]:
         case "aws_account":
             yield Key(Form.AWS_ACCOUNT, identity.aws_account or "")
         case "azure_managed_identity":
-            yield Key(Form.SUBJECT, (identity.azure_managed_identity or "").lower())
+            yield Key(Form.AZURE_MANAGED_IDENTITY, (identity.azure_managed_identity or "").lower())
         case "principal":
             yield Key(Form.PRINCIPAL, principal.canonical(identity.principal or ""))
         case "gke":
@@ -88,9 +88,10 @@ def lookups(claim: Claim) -> Iterator[Key]:
         case Form.OIDC if github.is_issuer(claim.issuer):
             yield Key(Form.OIDC, _subject(claim.value), claim.issuer)
         case Form.SUBJECT:
-            yield from dict.fromkeys(
-                Key(Form.SUBJECT, value) for value in (claim.value, _subject(claim.value), claim.value.lower())
-            )
+            yield Key(Form.SUBJECT, claim.value)
+            if _subject(claim.value) != claim.value:
+                yield Key(Form.SUBJECT, _subject(claim.value))
+            yield Key(Form.AZURE_MANAGED_IDENTITY, claim.value.lower())
         case Form.POD_IDENTITY:
             yield Key(Form.POD_IDENTITY, claim.value, claim.issuer)
             yield Key(Form.POD_IDENTITY, claim.value, claim.issuer.rpartition("/")[2])
@@ -117,10 +118,11 @@ def issuer_of(text: str) -> str:
     return text.removeprefix("https://").rstrip("/")
 
 
-def pinned_ids(identity: Identity) -> tuple[str, str] | None:
-    """Return the ids of owner and repository that an entry for GitHub pins, None where it pins none."""
-    found = github.parse(identity.oidc.subject) if identity.oidc else None
-    return found.ids if found else None
+def is_recycled(identity: Identity, subject: github.Subject) -> bool:
+    """Tell a subject whose owner or repository has another id than the entry for GitHub pins."""
+    entry = github.parse(identity.oidc.subject) if identity.oidc else None
+    pairs = zip(entry.ids, subject.ids, strict=True) if entry else ()
+    return any(pinned and shown and pinned != shown for pinned, shown in pairs)
 
 
 def user_names(identity: Identity) -> tuple[str, ...]:

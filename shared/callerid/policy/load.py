@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import yaml
 
 from callerid.policy import check
+from callerid.policy.fault import Fault, PolicyError
 from callerid.policy.model import Document
-from callerid.policy.shape import Fault, Shape
+from callerid.policy.shape import Shape
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class PolicyError(Exception):
-    """A policy that can't be used; ``faults`` says all that is wrong with it."""
-
-    def __init__(self, name: str, faults: list[Fault]) -> None:
-        self.faults = sorted(faults)
-        super().__init__("\n".join(f"{name}:{fault.line}:{fault.column}: {fault.message}" for fault in self.faults))
-
-
-def digest_of(text: bytes) -> str:
-    """Return the digest by which judgements name the policy that made them."""
-    return f"sha256:{hashlib.sha256(text).hexdigest()[:16]}"
 
 
 def parse(text: bytes, name: str) -> Document:

@@ -15,13 +15,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 import msgspec
 import yaml
 
-
-class Fault(NamedTuple):
-    """One thing wrong in a policy file; line and column count from 1."""
-
-    line: int
-    column: int
-    message: str
+from callerid.policy.fault import Fault
 
 
 class Shape:

@@ -20,8 +20,8 @@ import msgspec
 from zlib_ng import gzip_ng, zlib_ng
 
 STANDARD_INPUT = "-"
-BLOCK_BYTES = 4 << 20
-"""Enough lines that decoding them at once pays, few enough that two blocks are no memory."""
+BLOCK_BYTES = 1 << 20
+"""Enough lines that decoding them at once pays, few enough that a processor's cache holds them."""
 DOCUMENT_BYTES = 1 << 30
 """The largest document or line that is unpacked: twenty times CloudTrail's own limit of 50 MB for a packed
 file would not fit a laptop's memory; a gzip bomb must not either."""
@@ -43,7 +43,6 @@ class Block(NamedTuple):
 
     data: bytes
     is_lines: bool
-    first_line: int = 1
     damage: str | None = None
     """The code of the reason why nothing follows, where the file ends early."""
     detail: str = ""
@@ -189,16 +188,15 @@ def _is_object(line: bytes) -> bool:
 
 
 def _lines(head: bytes, pieces: Iterator[bytes], chunks: _Chunks) -> Iterator[Block]:
-    rest, number = head, 1
+    parts, size = [head], len(head)
     for piece in pieces:
-        rest += piece
-        if len(rest) > DOCUMENT_BYTES:
-            yield Block(b"", is_lines=True, first_line=number, damage="too-large", detail="a line without an end")
+        cut = piece.rfind(b"\n") + 1 if size + len(piece) >= BLOCK_BYTES else 0
+        if cut:
+            yield Block(b"".join((*parts, piece[:cut])), is_lines=True)
+            parts, size = [], 0
+        parts.append(piece[cut:])
+        size += len(parts[-1])
+        if size > DOCUMENT_BYTES:
+            yield Block(b"", is_lines=True, damage="too-large", detail="a line without an end")
             return
-        if len(rest) < BLOCK_BYTES:
-            continue
-        whole, newline, rest = rest.rpartition(b"\n")
-        if newline:
-            yield Block(whole + newline, is_lines=True, first_line=number)
-            number += whole.count(b"\n") + 1
-    yield Block(rest, is_lines=True, first_line=number, damage=chunks.damage, detail=chunks.detail)
+    yield Block(b"".join(parts), is_lines=True, damage=chunks.damage, detail=chunks.detail)
