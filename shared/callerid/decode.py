@@ -116,6 +116,18 @@ def _text(value: str) -> str:
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
+DAMAGED = object()
+"""What stands for JSON within JSON that can't be read."""
+
+
+def embedded(text: Any) -> Any:
+    """Return the value that JSON text within a document holds, :data:`DAMAGED` where it holds none."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return DAMAGED
+
+
 class Element(NamedTuple):
     """A value of a document with its position, as jq writes it (without the leading dot)."""
 

@@ -16,7 +16,7 @@ import msgspec
 
 from callerid.aws import envelope as aws_envelope
 from callerid.aws import read as aws_read
-from callerid.decode import JSON_ERRORS, DamagedError, Element, elements
+from callerid.decode import DAMAGED, JSON_ERRORS, DamagedError, Element, elements
 from callerid.envelope import Batch, Item, PassedOver, Reader, Unreadable
 from callerid.gcp import envelope as gcp_envelope
 from callerid.gcp import read as gcp_read
@@ -135,7 +135,7 @@ def _alone(data: bytes, position: str) -> Iterator[Item]:
         for element in elements(data.decode("utf-8", "replace"), _LISTS):
             yield from leaves(Element(_join(position, element.position), element.value))
     except DamagedError as error:
-        yield Unreadable("json-damaged", _join(position, error.position), error.expected)
+        yield Unreadable("json-damaged", position, error.expected)
 
 
 def leaves(element: Element, depth: int = 0) -> Iterator[Item]:
@@ -144,6 +144,8 @@ def leaves(element: Element, depth: int = 0) -> Iterator[Item]:
     if isinstance(value, list) and depth < _DEPTH:
         for index, item in enumerate(value):
             yield from leaves(Element(f"{position}[{index}]", item), depth + 1)
+    elif value is DAMAGED:
+        yield Unreadable("json-damaged", position, "expected JSON within the envelope")
     elif not isinstance(value, dict):
         yield Unreadable("not-a-log", position, f"expected a JSON object, got {_KINDS.get(type(value), 'a value')}")
     else:
@@ -158,18 +160,18 @@ def _object(position: str, value: dict[str, Any], depth: int) -> Iterator[Item]:
     inner = _inner(value)
     if inner is not None and depth < _DEPTH:
         key, held = inner
-        yield from leaves(Element(_join(position, key, "."), held), depth + 1)
+        yield from leaves(Element(_join(position, key), held), depth + 1)
+        return
+    fault = aws_envelope.fault(value) or gcp_envelope.fault(value)
+    if fault is not None:
+        yield Unreadable("record-malformed", position, fault)
         return
     for envelope, reader in _READERS:
         record = envelope.from_value(value)
         if record is not None:
             yield _single(reader, record, position)
             return
-    fault = aws_envelope.fault(value) or gcp_envelope.fault(value)
-    if fault is not None:
-        yield Unreadable("record-malformed", position, fault)
-    else:
-        yield Unreadable("not-a-log", position, "expected a CloudTrail record or a log entry, got another object")
+    yield Unreadable("not-a-log", position, "expected a CloudTrail record or a log entry, got another object")
 
 
 def _inner(value: dict[str, Any]) -> tuple[str, Any] | None:
@@ -184,8 +186,11 @@ def _single(reader: Reader, record: Any, position: str) -> Batch:
     return Batch(reader, records, lambda _: position)
 
 
-def _join(position: str, inner: str, sign: str = ":") -> str:
-    return f"{position}{sign if position and not inner.startswith('[') else ''}{inner}" if inner else position
+def _join(position: str, inner: str) -> str:
+    """Return a position within a position: behind a line's number after a colon, elsewhere as jq writes it."""
+    if not position or not inner or inner.startswith("["):
+        return position + inner
+    return f"{position}{':' if position.isdigit() else '.'}{inner}"
 
 
 _KINDS: dict[type, str] = {

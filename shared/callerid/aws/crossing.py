@@ -43,7 +43,7 @@ _PUBLIC_ISSUERS = frozenset(
 )
 
 
-_REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+)")
+_REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)")
 
 
 class _Call(Struct, frozen=True):

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.h
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from callerid.aws.record import LogFile, Record
-from callerid.decode import JSON_ERRORS, lenient
+from callerid.decode import JSON_ERRORS, embedded, lenient
 from callerid.envelope import content_id
 
 LISTS = ("Records", "Events")
@@ -90,11 +89,11 @@ def from_value(value: dict[str, Any]) -> Record | None:
 
 
 def fault(value: dict[str, Any]) -> str | None:
-    """Return what keeps an object from being the record that it seems to be; None where it seems to be none."""
+    """Return what keeps an object from being the record that it seems to be; None where nothing does."""
     source = value.get("eventSource")
     if "userIdentity" not in value or (isinstance(source, str) and source.startswith("aws:")):
         return None
-    return "eventName: expected text"
+    return None if isinstance(value.get("eventName"), str) else "eventName: expected text"
 
 
 def unwrap(value: dict[str, Any]) -> tuple[str, Any] | None:
@@ -102,15 +101,8 @@ def unwrap(value: dict[str, Any]) -> tuple[str, Any] | None:
     if "detail-type" in value and isinstance(value.get("detail"), dict):
         return "detail", value["detail"]
     if isinstance(value.get("CloudTrailEvent"), str):
-        return "CloudTrailEvent", _parsed(value["CloudTrailEvent"])
+        return "CloudTrailEvent", embedded(value["CloudTrailEvent"])
     return None
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def passed_over(value: dict[str, Any]) -> str | None:

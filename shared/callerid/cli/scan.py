@@ -24,7 +24,7 @@ _POOL_PAYS_BYTES = 8 << 20
 _UNREADABLE_NAMED = 20
 """Lines on standard error before the rest is only counted."""
 _SPOOL_BYTES = 16 << 20
-_THRESHOLDS = ("any", *Severity, "never")
+_THRESHOLDS = ("any", *(severity.value for severity in Severity), "never")
 
 
 @click.command()

@@ -123,7 +123,8 @@ def _short(name: str) -> str:
         return f"{'role' if found.type == 'assumed-role' else found.type}/{found.name}\n{found.account}"
     in_pool = re.search(r"/work(?:loadIdentity|force)Pools/(.+)", name)
     if in_pool:
-        return f"pool {in_pool[1].replace('/providers/', '/')}"
+        pool, _, provider = in_pool[1].partition("/providers/")
+        return f"{pool}/{provider}" if provider else f"pool {pool}"
     return f"account {name}" if len(name) == 12 and name.isdigit() else name.removesuffix(".iam.gserviceaccount.com")
 
 

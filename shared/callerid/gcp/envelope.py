@@ -7,14 +7,12 @@ https://cloud.google.com/logging/docs/export/storage
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from callerid.decode import JSON_ERRORS, lenient
+from callerid.decode import DAMAGED, JSON_ERRORS, embedded, lenient
 from callerid.envelope import content_id
 from callerid.gcp.record import Entry
 
@@ -23,6 +21,7 @@ LISTS = ("entries", "receivedMessages")
 MARK = b'"protoPayload"'
 """What an entry's JSON contains."""
 
+_FLATTENED = ("metadata", "request", "response")
 _BIGQUERY = "protopayload_auditlog"
 _ENTRY = msgspec.json.Decoder(Entry)
 _ENTRIES = msgspec.json.Decoder(tuple[Entry, ...])
@@ -76,13 +75,14 @@ def _unflattened(audit: Any) -> Any:
     """Return an audit log as Logging writes it; a BigQuery export holds three of its parts as JSON text."""
     if not isinstance(audit, dict):
         return audit
-    parts = ("metadata", "request", "response")
-    return {**audit, **{part: _parsed(audit[f"{part}Json"]) for part in parts if f"{part}Json" in audit}}
+    parts = {part: embedded(audit[f"{part}Json"]) for part in _FLATTENED if f"{part}Json" in audit}
+    return {**audit, **{part: value for part, value in parts.items() if value is not DAMAGED}}
 
 
 def fault(value: dict[str, Any]) -> str | None:
-    """Return what keeps an object from being the entry that it seems to be; None where it seems to be none."""
-    return "protoPayload: expected an object" if "protoPayload" in value else None
+    """Return what keeps an object from being the entry that it seems to be; None where nothing does."""
+    audit = value.get("protoPayload")
+    return None if audit is None or isinstance(audit, dict) else "protoPayload: expected an object"
 
 
 def unwrap(value: dict[str, Any]) -> tuple[str, Any] | None:
@@ -101,13 +101,6 @@ def unwrap(value: dict[str, Any]) -> tuple[str, Any] | None:
 
 def _decoded(data: Any) -> Any:
     try:
-        return json.loads(base64.b64decode(data, validate=True))
-    except (TypeError, ValueError, RecursionError, binascii.Error):
-        return None
-
-
-def _parsed(text: Any) -> Any:
-    try:
-        return json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return None
+        return embedded(base64.b64decode(data, validate=True))
+    except (TypeError, ValueError):  # binascii.Error is a ValueError
+        return DAMAGED

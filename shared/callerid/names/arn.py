@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_PRINCIPAL = re.compile(r"arn:(aws[a-z-]*):(iam|sts)::(\d{12}):([a-z-]+)(?:/(.+))?", re.DOTALL)
+_PRINCIPAL = re.compile(r"arn:(aws[a-z-]*):(iam|sts)::(\d{12}):([a-z-]+)(?:/(.+))?", re.DOTALL | re.ASCII)
 
 
 class Role(NamedTuple):

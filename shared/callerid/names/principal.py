@@ -23,10 +23,10 @@ _PROVIDER = re.compile(
     r"(?:/providers/[^/]+)?"
 )
 _SERVICE_AGENT = re.compile(
-    r"service-\d+@(?:gcp-sa-[a-z0-9-]+|compute-system|container-engine-robot|containerregistry|gcf-admin-robot"
+    r"service-[0-9]+@(?:gcp-sa-[a-z0-9-]+|compute-system|container-engine-robot|containerregistry|gcf-admin-robot"
     r"|serverless-robot-prod|gs-project-accounts|dataflow-service-producer-prod|dataproc-accounts"
     r"|cloudcomposer-accounts|gcp-gae-service|cloud-ml\.google\.com)\.iam\.gserviceaccount\.com"
-    r"|\d+@cloudservices\.gserviceaccount\.com"
+    r"|[0-9]+@cloudservices\.gserviceaccount\.com"
 )
 """Only projects of Google's own: ``service-NUMBER`` is a legal account name in anybody's project.
 

@@ -9,12 +9,12 @@ from callerid.policy.identity import form_of, keys
 from callerid.policy.model import FORMS, TARGETS, Caller, Demand, Document, Identity, Reach, Requirement
 from callerid.policy.shape import Shape
 
-_ACCOUNT = re.compile(r"\d{12}")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
-_USER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:user/.+")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+")
+_USER = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:user/.+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _FORMATS = {
-    "google_service_account": (re.compile(r"\d{10,25}"), "the unique id, digits alone (its address is `email`)"),
+    "google_service_account": (re.compile(r"[0-9]{10,25}"), "the unique id, digits alone (its address is `email`)"),
     "google_user": (_EMAIL, "an e-mail address"),
     "aws_role": (_ROLE, "arn:aws:iam::ACCOUNT:role/NAME, the account in digits"),
     "iam_user": (_USER, "arn:aws:iam::ACCOUNT:user/NAME, the account in digits"),
@@ -25,7 +25,7 @@ _FORMATS = {
     "email": (_EMAIL, "an e-mail address"),
     "unique_id": (re.compile(r"(AIDA|AROA)[A-Z0-9]+"), "AIDA… or AROA…"),
 }  # fmt: skip
-_SERVICE_ACCOUNT = re.compile(r"\S+@\S+|\d{10,25}")
+_SERVICE_ACCOUNT = re.compile(r"\S+@\S+|[0-9]{10,25}")
 _STRANGERS = (
     "repo:stranger/strange:ref:refs/heads/main",
     "repo:stranger/strange:environment:production",

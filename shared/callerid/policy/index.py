@@ -37,7 +37,8 @@ class Index(Generic[T]):
         """Return what is kept under a value, then what is kept under patterns, the most specific first."""
         found = list(self._exact.get((qualifier, value), ()))
         for length in self._lengths.get(qualifier, ()):
-            for pattern, kept in self._patterns.get((qualifier, value[:length]), ()):
+            begins = self._patterns.get((qualifier, value[:length]), ()) if length <= len(value) else ()
+            for pattern, kept in begins:
                 if glob.compiled(pattern).fullmatch(value):
                     found.append(kept)
         return found

@@ -1,0 +1,177 @@
+"""``callerid scan`` as a user starts it: what it prints, and how it exits."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, entry, json_lines, packed, record
+
+LOGS = ROOT / "examples" / "logs"
+POLICY = ROOT / "examples" / "policy.yaml"
+
+
+def callerid(*arguments: object, data: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-W", "error", "-m", "callerid", *map(str, arguments)]
+    run = subprocess.run(command, input=data, capture_output=True, cwd=cwd, check=False)
+    assert b"Traceback" not in run.stderr, run.stderr.decode()
+    return run
+
+
+def test_the_table_of_the_examples_is_the_one_that_the_readme_shows():
+    run = callerid("scan", "--policy", "examples/policy.yaml", "--fail-on", "never", "examples/logs")
+    assert (run.returncode, run.stderr) == (0, b"")
+    shown = (ROOT / "README.md").read_text().partition("$ make demo\n")[2].partition("```")[0]
+    assert [line.rstrip() for line in run.stdout.decode().splitlines()] == [
+        line.rstrip() for line in shown.splitlines()
+    ]
+
+
+def test_the_totals_add_up_to_the_records_read():
+    run = callerid("scan", "--policy", POLICY, "--format", "json", LOGS)
+    found = json.loads(run.stdout)
+    assert set(found) == {"policy", "files", "records", "verdicts", "passed_over", "unreadable", "findings"}
+    assert sum(found["verdicts"].values()) == found["records"] == 41
+    assert set(found["verdicts"]) == {
+        "identified", "anonymous", "unexpected", "unattributable", "out-of-scope", "unreadable", "named",
+    }  # fmt: skip
+    assert len(found["findings"]) == found["verdicts"]["anonymous"] + found["verdicts"]["unexpected"]
+    assert found["passed_over"] == {"digest": 1}
+
+
+def test_a_finding_as_json_has_every_field_in_its_order():
+    run = callerid("scan", "--policy", POLICY, "--format", "jsonl", LOGS)
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert list(lines[0]) == [
+        "schema", "policy", "verdict", "reasons", "severity", "cloud", "kind", "time", "record_id", "access_id",
+        "account", "region", "caller", "principal", "subject", "provider", "audience", "target", "session_name",
+        "source_identity", "delegation", "outcome", "error", "source",
+    ]  # fmt: skip
+    assert {line["verdict"] for line in lines} == {"anonymous", "unexpected"}
+
+
+def test_all_prints_a_line_for_every_record():
+    run = callerid("scan", "--policy", POLICY, "--format", "jsonl", "--all", LOGS)
+    assert run.stdout.count(b"\n") == 41
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ((), 1),
+        (("--fail-on", "any"), 1),
+        (("--fail-on", "medium"), 1),
+        (("--fail-on", "high"), 1),
+        (("--fail-on", "critical"), 0),
+        (("--fail-on", "never"), 0),
+    ],
+)
+def test_the_exit_status_says_whether_there_are_findings(arguments, status):
+    assert callerid("scan", "--policy", POLICY, *arguments, LOGS).returncode == status
+
+
+def test_a_clean_log_exits_with_0(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(json_lines(record(), entry()))
+    assert callerid("scan", "--policy", POLICY, tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("scan",), "Missing argument 'PATH...'"),
+        (("scan", "nothing-here"), "nothing-here: no such file or folder"),
+        (("scan", "--format", "xml", "."), "'xml' is not one of"),
+        (("scan", "--all", "."), "--all goes with --format jsonl"),
+        (("scan", "--policy", "no-policy.yaml", "."), "no-policy.yaml:1:1: cannot be read"),
+        (("scan", "--policy", "Makefile", "."), "Makefile:"),
+        (("scan", "Makefile"), "Makefile: json-damaged"),
+        (("explain", "subject-unlistd"), "did you mean subject-unlisted?"),
+        (("check", "Makefile"), "Makefile:"),
+        (("frobnicate",), "No such command"),
+    ],
+)
+def test_wrong_usage_a_bad_policy_and_nothing_readable_exit_with_2(arguments, message):
+    run = callerid(*arguments)
+    assert run.returncode == 2
+    assert message in run.stderr.decode()
+
+
+def test_what_is_unreadable_is_named_and_the_rest_goes_on(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"no log\n")
+    (tmp_path / "b.jsonl").write_bytes(json_lines(record()) + b'{"half\n' + json_lines(record()))
+    run = callerid("scan", "--policy", POLICY, tmp_path)
+    assert run.returncode == 0
+    assert f"{tmp_path}/a.json: json-damaged: Expecting value at character 0" in run.stderr.decode()
+    assert f"{tmp_path}/b.jsonl:2: json-damaged: " in run.stderr.decode()
+    assert "4 records in 2 files: 2 identified + 2 unreadable" in run.stdout.decode()
+
+
+def test_many_unreadable_lines_are_counted_and_the_first_named(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(json_lines(record()) + b"{\n" * 5000)
+    run = callerid("scan", tmp_path)
+    assert len(run.stderr.splitlines()) == 21
+    assert "4,980 more unreadable" in run.stderr.decode()
+
+
+def test_standard_input_is_judged_too():
+    run = callerid("scan", "--policy", POLICY, "--format", "jsonl", "-", data=packed(json_lines(record(eventID=None))))
+    assert run.returncode == 0
+    run = callerid("scan", "-", "--format", "jsonl", "--all", data=json_lines(entry()))
+    assert json.loads(run.stdout)["source"] == "stdin:1" or json.loads(run.stdout)["source"] == "stdin"
+
+
+def test_without_a_policy_it_is_an_inventory(tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(json_lines(record(), entry(), record(userIdentity={"type": "WebIdentityUser"})))
+    run = callerid("scan", tmp_path)
+    assert run.returncode == 1
+    assert "3 records in 1 file: 1 anonymous + 2 named" in run.stdout.decode()
+    assert "No policy: an inventory." in run.stdout.decode()
+
+
+def test_nothing_that_a_log_contains_steers_the_terminal(tmp_path):
+    evil = "\x1b[2J\u202eevil [bold]x[/bold] :smile:\n\r"
+    identity = {"type": "WebIdentityUser", "userName": evil, "identityProvider": "accounts.google.com"}
+    (tmp_path / "x.jsonl").write_bytes(json_lines(record(userIdentity=identity), record()))
+    out = callerid("scan", "--policy", POLICY, tmp_path).stdout.decode()
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert "[bold]x[/bold]" in out.replace("\n", "").replace(" ", "") or "[bold]" in out
+
+
+def test_a_policy_is_read_once_per_digest(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALLERID_CACHE", str(tmp_path / "kept"))
+    for _ in range(2):
+        assert callerid("scan", "--policy", POLICY, "--fail-on", "never", LOGS).returncode == 0
+    (kept,) = (tmp_path / "kept").iterdir()
+    kept.write_bytes(b"damaged")
+    assert callerid("scan", "--policy", POLICY, "--fail-on", "never", LOGS).returncode == 0
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch):
+    monkeypatch.setenv("CALLERID_CACHE", "/dev/null/nowhere")
+    assert callerid("scan", "--policy", POLICY, "--fail-on", "never", LOGS).returncode == 0
+
+
+def test_check_tells_a_good_policy():
+    run = callerid("check", "examples/policy.yaml")
+    assert run.returncode == 0
+    assert run.stdout.decode().startswith("examples/policy.yaml: good; 6 callers, 3 requirements, digest sha256:")
+
+
+def test_explain_says_what_a_reason_means_and_how_to_fix_it():
+    out = callerid("explain", "subject-unlisted").stdout.decode()
+    assert "In the log:" in out
+    assert "Fix:" in out
+    assert "What refuses it:" in out
+
+
+def test_judging_imports_neither_the_command_line_nor_a_cloud():
+    program = (
+        "import sys, callerid.engine, callerid.delivery, callerid.policy.book\n"
+        "heavy = {'click', 'rich', 'yaml', 'pydantic', 'boto3', 'google', 'slack_sdk', 'multiprocessing'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stdout.decode().strip() == "[]"
