@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check format docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: $(VENV)/developing ## format, lint, types, tests: what CI runs
 format: $(VENV)/developing ## format the sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/installed ## write docs/reasons.md from the reasons and their texts
+	$(BIN)/python docs/reasons.py docs/reasons.md
 
 bench: $(VENV)/benching ## measure against plain parsing, DuckDB and a loop (about ten minutes)
 	$(BIN)/python bench/run.py

@@ -49,7 +49,7 @@ def run(command: Command) -> Cost:
     errors = command.output.with_suffix(".stderr")
     with command.output.open("wb") as out, errors.open("wb") as err:
         start = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603  # the bench's own commands
+        process = subprocess.Popen(  # the bench's own commands
             command.arguments,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -157,7 +157,7 @@ SELECT CASE
     WHEN role = '{tenant.SOURCE_IDENTITY_ROLE}' AND name <> 'AssumeRole' THEN
         'session-use ' || CASE WHEN source_identity <> '' THEN 'identified' ELSE 'anonymous' END
     END AS kind, count(*)
-FROM calls GROUP BY ALL"""  # noqa: S608  # every part is a constant of the bench
+FROM calls GROUP BY ALL"""  # every part is a constant of the bench
 _AUDIT_SQL = f"""
 WITH records AS (
     SELECT json_extract_string(json, [
@@ -170,7 +170,7 @@ WITH records AS (
 SELECT CASE WHEN name = '{EXCHANGE}' THEN 'token-exchange ' ||
     CASE WHEN coalesce(subject, '') = '' AND code <> '0' THEN 'unattributable' ELSE {_VERDICT} END
     END AS kind, count(*)
-FROM calls GROUP BY ALL"""  # noqa: S608  # every part is a constant of the bench
+FROM calls GROUP BY ALL"""  # every part is a constant of the bench
 # The fields are taken out of each record's JSON: read_json with typed columns took 5 to 10 times as long.
 
 WAYS: dict[str, Callable[[str, str], Counts]] = {"parse": parse, "duckdb": in_duckdb, "loop": loop}

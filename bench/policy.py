@@ -9,9 +9,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import tenant
+import yaml
 from fields import upper_id
 
 SMALL, LARGE = len(tenant.CALLERS), 5_000

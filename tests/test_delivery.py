@@ -62,7 +62,9 @@ UNREADABLE = {
     "another object": (b'{"name": "package"}', ["unreadable  not-a-log"]),
     "an array of others": (b'[1, {"a": 2}]', ["unreadable [0] not-a-log", "unreadable [1] not-a-log"]),
     "notices of S3": (
-        json.dumps({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "userIdentity": {}}]}).encode(),
+        json.dumps(
+            {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "userIdentity": {}}]}
+        ).encode(),
         ["unreadable Records[0] not-a-log"],
     ),
     "another EventBridge event": (
@@ -70,7 +72,10 @@ UNREADABLE = {
         ["unreadable detail not-a-log"],
     ),
     "a message that is no base64": (b'{"message": {"data": "%%%"}}', ["unreadable message.data json-damaged"]),
-    "an event that is cut off": (b'{"CloudTrailEvent": "{\\"eventName\\": "}', ["unreadable CloudTrailEvent json-damaged"]),
+    "an event that is cut off": (
+        b'{"CloudTrailEvent": "{\\"eventName\\": "}',
+        ["unreadable CloudTrailEvent json-damaged"],
+    ),
     "a record of a wrong shape": (b'{"userIdentity": {}, "eventName": 7}', ["unreadable  record-malformed"]),
     "an entry of a wrong shape": (b'{"logName": "x", "protoPayload": "..."}', ["unreadable  record-malformed"]),
 }

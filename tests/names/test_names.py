@@ -37,7 +37,9 @@ def test_what_only_looks_like_one_is_none(text):
 
 
 def test_a_session_is_of_the_role_whatever_its_path():
-    assert arn.role_of("arn:aws:sts::111111111111:assumed-role/x/s") == arn.role_of("arn:aws:iam::111111111111:role/p/x")
+    assert arn.role_of("arn:aws:sts::111111111111:assumed-role/x/s") == arn.role_of(
+        "arn:aws:iam::111111111111:role/p/x"
+    )
     assert arn.role_arn("arn:aws:sts::111111111111:assumed-role/x/s") == "arn:aws:iam::111111111111:role/x"
     assert arn.role_arn("arn:aws:iam::111111111111:role/p/x") == "arn:aws:iam::111111111111:role/p/x"
     assert arn.role_arn("arn:aws:iam::111111111111:user/x") is None
@@ -59,7 +61,9 @@ def test_a_pools_principal_is_split_once(text, pool, subject):
 def test_a_workload_of_gke_is_one_in_both_spellings():
     pool = "projects/1/locations/global/workloadIdentityPools/prod.svc.id.goog"
     assert principal.gke_of("serviceAccount:prod.svc.id.goog[web/api]") == "prod.svc.id.goog[web/api]"
-    assert principal.gke_of(f"principal://iam.googleapis.com/{pool}/subject/ns/web/sa/api") == "prod.svc.id.goog[web/api]"
+    assert (
+        principal.gke_of(f"principal://iam.googleapis.com/{pool}/subject/ns/web/sa/api") == "prod.svc.id.goog[web/api]"
+    )
     assert principal.gke_of("serviceAccount:x@prod.iam.gserviceaccount.com") is None
 
 

@@ -20,8 +20,7 @@ GOOD = {
     "one caller": HEAD + AN_IDENTITY,
     "accounts without quotes keep their digits": "version: 1\naws_accounts: [012345678901]\n",
     "off is a word": (
-        "version: 1\nrequirements:\n"
-        "  - roles: arn:aws:iam::111111111111:role/r\n    source_identity: {mode: off}\n"
+        "version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n    source_identity: {mode: off}\n"
     ),
     "one role or several": (
         "version: 1\nrequirements:\n  - roles: [arn:aws:iam::111111111111:role/r, 'arn:aws:iam::111111111111:role/s*']\n"

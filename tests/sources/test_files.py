@@ -140,6 +140,11 @@ def test_several_processes_count_what_one_counts(tmp_path, book):
     (one, lines), (three, same_lines) = runs
     assert same_lines == lines
     assert lines.count(b"\n") == one.verdicts["anonymous"]
-    assert (three.files, three.verdicts, three.severities, three.rows) == (one.files, one.verdicts, one.severities, one.rows)
+    assert (three.files, three.verdicts, three.severities, three.rows) == (
+        one.files,
+        one.verdicts,
+        one.severities,
+        one.rows,
+    )
     assert sorted(x.source for x in three.unreadable) == sorted(x.source for x in one.unreadable)
     assert one.records == sum(one.verdicts.values()) == 4 * sum(range(1, 13))

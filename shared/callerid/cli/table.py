@@ -50,13 +50,14 @@ def render(tally: Tally, *, has_policy: bool) -> None:
     findings = [row for row in rows if row[0].verdict in FINDINGS]
     others = [row for row in rows if row[0].verdict not in FINDINGS]
     if findings:
-        console.print(_findings(findings[:ROWS_SHOWN]), end="\n\n")
+        console.print(_findings(findings[:ROWS_SHOWN]))
     if others:
-        console.print(_others(others[:ROWS_SHOWN]), end="\n\n")
+        console.print(_others(others[:ROWS_SHOWN]))
+        console.print()
     hidden = max(0, len(findings) - ROWS_SHOWN) + max(0, len(others) - ROWS_SHOWN)
     if hidden:
         console.print(f"{hidden:,} more rows; --format jsonl has every finding, with --all every record")
-    console.print(_totals(tally))
+    console.print(_totals(tally), soft_wrap=True)
     if any(group.reasons for group, _ in rows):
         console.print("`callerid explain CODE` says what a reason means and how to fix it.")
     if not has_policy:
@@ -69,40 +70,46 @@ def _place(item: tuple[Group, Row]) -> tuple[int, int, int, Group]:
 
 
 def _findings(rows: list[tuple[Group, Row]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("who\nfrom where", overflow="fold", ratio=10)
-    table.add_column("to what", overflow="fold", ratio=9)
-    table.add_column("times", justify="right", no_wrap=True)
-    table.add_column("first\nlast (UTC)", no_wrap=True)
-    table.add_column("why", overflow="fold", ratio=13)
+    table = _empty("verdict\nhow often, when (UTC)")
+    table.add_column("why", overflow="fold", ratio=1)
     for group, row in rows:
-        verdict = Text(f"{group.verdict}\n{group.severity}", style=_STYLES[group.verdict])
-        table.add_row(verdict, _who(group), _target(group), f"{row.count:,}", _span(row), _why(group), end_section=True)
+        verdict = Text(f"{group.verdict}, {group.severity}", style=_STYLES[group.verdict])
+        verdict.append(f"\n{_times(row)}\n{_span(row)}", style="default not bold")
+        table.add_row(verdict, _who(group), _target(group), _why(group), end_section=True)
     return table
 
 
 def _others(rows: list[tuple[Group, Row]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("who", overflow="fold", ratio=8)
-    table.add_column("from where", overflow="fold", ratio=8)
-    table.add_column("to what", overflow="fold", ratio=9)
-    table.add_column("times", justify="right", no_wrap=True)
+    table = _empty("verdict\nhow often")
     table.add_column("first\nlast (UTC)", no_wrap=True)
     for group, row in rows:
         verdict = Text(group.verdict, style=_STYLES[group.verdict])
-        who = Text(_short(group.who) or _NOBODY)
+        verdict.append(f"\n{_times(row)}", style="default")
+        who = _who(group)
         if group.reasons:
-            who.append("\n" + "\n".join(group.reasons), style="dim")
-        origin = Text(_short(group.origin) or "–")
-        table.add_row(verdict, who, origin, _target(group), f"{row.count:,}", _span(row))
+            who.append("\n" + "\n".join(group.reasons), style="italic")
+        table.add_row(verdict, who, _target(group), _span(row))
     return table
 
 
+def _empty(first: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
+    table.add_column(first, no_wrap=True)
+    table.add_column("who\nfrom where", overflow="fold", ratio=1)
+    table.add_column("to what", overflow="fold", ratio=1)
+    return table
+
+
+def _times(row: Row) -> str:
+    return "once" if row.count == 1 else f"{row.count:,} times"
+
+
 def _who(group: Group) -> Text:
-    text = Text(_short(group.who) or _NOBODY, style="bold")
-    return text.append(f"\n{_short(group.origin) or '–'}", style="not bold")
+    """Return who it was over from where; an account that the name holds already is not told twice."""
+    who, origin = _short(group.who) or _NOBODY, _short(group.origin) or "–"
+    if origin.startswith("account "):
+        who = who.removesuffix(origin.replace("account ", "\n"))
+    return Text(who, style="bold").append(f"\n{origin}", style="not bold")
 
 
 def _why(group: Group) -> Text:
