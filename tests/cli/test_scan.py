@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from callerid.cli import main
+from callerid.reasons import REASONS
 from tests.conftest import ROOT, entry, json_lines, packed, record
 
 LOGS = ROOT / "examples" / "logs"
@@ -160,11 +163,16 @@ def test_check_tells_a_good_policy():
     assert run.stdout.decode().startswith("examples/policy.yaml: good; 6 callers, 3 requirements, digest sha256:")
 
 
-def test_explain_says_what_a_reason_means_and_how_to_fix_it():
-    out = callerid("explain", "subject-unlisted").stdout.decode()
-    assert "In the log:" in out
-    assert "Fix:" in out
-    assert "What refuses it:" in out
+@pytest.mark.parametrize("code", REASONS)
+def test_explain_says_what_a_reason_means_and_how_to_fix_it(code):
+    out = CliRunner().invoke(main, ["explain", code]).output
+    assert out.startswith(f"{code}: {REASONS[code].why}\n")
+    assert all(title in out for title in ("In the log:", "Fix:", "What refuses it:"))
+
+
+def test_explain_without_a_code_lists_them_all():
+    out = CliRunner().invoke(main, ["explain"]).output
+    assert [line.split()[0] for line in out.splitlines()] == list(REASONS)
 
 
 def test_judging_imports_neither_the_command_line_nor_a_cloud():
