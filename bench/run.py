@@ -69,7 +69,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         self.rounds: int = options.rounds
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "PYTHONPATH": os.pathsep.join(filter(None, (str(options.source), os.environ.get("PYTHONPATH")))),
             "CALLERID_CACHE": str(CACHE),
         }

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Raw
+
 from callerid.access import Access, Occurrence
 
 
@@ -14,7 +16,14 @@ class Reader(Protocol):
     """How one cloud's records are read; the modules :mod:`callerid.aws.read` and :mod:`callerid.gcp.read`."""
 
     def call_keys(self, records: Sequence[Any], /) -> Sequence[tuple[Any, ...] | None]:
-        """Return for each record what an ordinary call's access depends on, None for what is read one by one."""
+        """Return for each record what its access depends on, None for what is read one by one.
+
+        Of the caller a key holds a checksum, which two may share: who remembers a record by its key compares
+        the callers too.
+        """
+
+    def callers(self, records: Sequence[Any], /) -> Sequence[Raw]:
+        """Return for each record the JSON that says who called."""
 
     def read(self, record: Any, /) -> Access:
         """Return the access that a record shows."""

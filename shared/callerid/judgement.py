@@ -23,6 +23,10 @@ class Verdict(Word):
     NAMED = "named"
 
 
+FINDINGS = frozenset((Verdict.ANONYMOUS, Verdict.UNEXPECTED))
+"""The verdicts worth telling a person: nobody named, or somebody unexpected."""
+
+
 class Severity(Word):
     """How urgent a reason is, in words."""
 
@@ -63,8 +67,8 @@ class Judgement(Struct, frozen=True, eq=False):
 
     @property
     def is_finding(self) -> bool:
-        """Tell a judgement worth telling a person: nobody named, or somebody unexpected."""
-        return self.verdict in (Verdict.ANONYMOUS, Verdict.UNEXPECTED)
+        """Tell a judgement worth telling a person."""
+        return self.verdict in FINDINGS
 
 
 class Line(Struct, frozen=True):

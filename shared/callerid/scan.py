@@ -21,7 +21,7 @@ from callerid.access import Occurrence
 from callerid.engine import Engine, unreadable
 from callerid.envelope import Batch, PassedOver, Unreadable
 from callerid.group import Group, group_of
-from callerid.judgement import Judgement, Severity, Verdict, line
+from callerid.judgement import FINDINGS, Judgement, Severity, Verdict, line
 from callerid.policy.book import Book
 from callerid.sources import files
 
@@ -70,6 +70,7 @@ class Tally(Struct):
     """How many findings there are of each severity."""
     passed_over: Counter[str] = field(default_factory=Counter)
     rows: dict[Group, Row] = field(default_factory=dict)
+    """Those of a table; none where it is not wanted."""
     unreadable: list[UnreadableRecord] = field(default_factory=list)
 
     @property
@@ -97,10 +98,11 @@ class Tally(Struct):
 
 
 class Select(msgspec.Struct, frozen=True):
-    """Which judgements are wanted one by one beside the tally."""
+    """What is wanted beside the counts: judgements one by one, and the rows of a table."""
 
     findings: bool = False
     every: bool = False
+    groups: bool = True
 
 
 Emit = Callable[[bytes], object]
@@ -135,25 +137,16 @@ class Scanner:
         return tally
 
     def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit) -> None:
-        every, findings = self._select.every, self._select.findings
-        unjudged, of_findings = Verdict.OUT_OF_SCOPE, (Verdict.ANONYMOUS, Verdict.UNEXPECTED)
-        out_of_scope = 0
-        rows: dict[Judgement, Row] = {}
-        for index, judgement in enumerate(self._engine.judge(batch)):
-            verdict = judgement.verdict
-            if verdict is unjudged:
-                out_of_scope += 1
-            else:
-                row = rows.get(judgement)
-                if row is None:
-                    row = rows[judgement] = tally.row(judgement)
-                row.see(batch.reader.time(batch.records[index]))
-                tally.verdicts[verdict] += 1
-                if verdict in of_findings:
-                    tally.severities[judgement.severity] += 1
-            if every or (findings and verdict in of_findings):
-                self._emit(judgement, batch.occurrence(index, name), emit)
-        tally.verdicts[unjudged] += out_of_scope
+        judgements = self._engine.judge(batch)
+        verdicts = [judgement.verdict for judgement in judgements]
+        findings = [index for index, verdict in enumerate(verdicts) if verdict in FINDINGS]
+        tally.verdicts.update(verdicts)
+        tally.severities.update(judgements[index].severity for index in findings)
+        if self._select.groups:
+            _group(tally, batch, judgements)
+        wanted = range(len(judgements)) if self._select.every else findings if self._select.findings else ()
+        for index in wanted:
+            self._emit(judgements[index], batch.occurrence(index, name), emit)
 
     def _unreadable(self, tally: Tally, item: Unreadable, name: str, emit: Emit) -> None:
         judgement, occurrence = unreadable(item), item.occurrence(name)
@@ -165,6 +158,18 @@ class Scanner:
 
     def _emit(self, judgement: Judgement, occurrence: Occurrence, emit: Emit) -> None:
         emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
+
+
+def _group(tally: Tally, batch: Batch, judgements: Sequence[Judgement]) -> None:
+    """Add a batch's judged accesses to the tally's rows."""
+    rows: dict[Judgement, Row] = {}
+    for record, judgement in zip(batch.records, judgements, strict=True):
+        if judgement.verdict is Verdict.OUT_OF_SCOPE:
+            continue
+        row = rows.get(judgement)
+        if row is None:
+            row = rows[judgement] = tally.row(judgement)
+        row.see(batch.reader.time(record))
 
 
 def scan(
@@ -183,7 +188,7 @@ def scan(
     """
     own = [path for path in paths if path == files.STANDARD_INPUT]
     others = [path for path in paths if path != files.STANDARD_INPUT]
-    if select == Select():
+    if not (select.findings or select.every):
         others.sort(key=files.size_of, reverse=True)
     tally = Tally()
     if jobs > 1 and len(others) > 1:

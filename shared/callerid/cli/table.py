@@ -12,7 +12,7 @@ from rich.text import Text
 from callerid.access import Kind
 from callerid.cli.text import printable
 from callerid.group import Group
-from callerid.judgement import Verdict
+from callerid.judgement import FINDINGS, Verdict
 from callerid.names import arn
 from callerid.reasons import REASONS
 from callerid.scan import Row, Tally
@@ -35,7 +35,6 @@ _STYLES = {
     Verdict.IDENTIFIED: "green",
     Verdict.NAMED: "green",
 }
-FINDINGS = (Verdict.ANONYMOUS, Verdict.UNEXPECTED)
 _STEPS = {kind.value: f"({kind.value.replace('-', ' ')})" for kind in Kind}
 """What stands for the target of kinds that have none."""
 _NOBODY = "(nobody named)"

@@ -58,10 +58,10 @@ def reader_of(payload: Payload) -> Reader | None:
 
 
 def account_of(entry: Entry) -> str | None:
-    """Return the project, folder or organisation whose log an entry is of."""
-    found = _LOG_OWNER.match(entry.log_name or "")
-    if found:
-        return found[1]
+    """Return the project, folder or organisation whose log an entry is of; of an abridged one, its resource's."""
+    if entry.log_name is not None:
+        found = _LOG_OWNER.match(entry.log_name)
+        return found[1] if found else None
     labels = decode(Resource, entry.resource).labels
     return labels.project_id if labels else None
 

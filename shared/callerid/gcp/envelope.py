@@ -7,6 +7,7 @@ https://cloud.google.com/logging/docs/export/storage
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ def records(data: bytes) -> tuple[Entry, ...] | None:
         found = _ENTRIES.decode(data)
     except JSON_ERRORS:
         return None
-    return found if all(map(_is_plain, found)) else None
+    return found if _are_plain(found) else None
 
 
 def lines(data: bytes) -> list[Entry] | None:
@@ -42,7 +43,7 @@ def lines(data: bytes) -> list[Entry] | None:
         found = _ENTRY.decode_lines(data)
     except JSON_ERRORS:
         return None
-    return found if all(map(_is_plain, found)) else None
+    return found if _are_plain(found) else None
 
 
 def record(data: bytes | msgspec.Raw) -> Entry | None:
@@ -51,12 +52,15 @@ def record(data: bytes | msgspec.Raw) -> Entry | None:
         found = _ENTRY.decode(data)
     except JSON_ERRORS:
         return None
-    return found if _is_plain(found) else None
+    return found if _are_plain((found,)) else None
 
 
-def _is_plain(entry: Entry) -> bool:
-    """Tell an entry that needs no second look: an audit log with an id of its own."""
-    return entry.payload is not None and entry.insert_id is not None
+def _are_plain(entries: Sequence[Entry]) -> bool:
+    """Tell entries that need no second look: audit logs, each with an id of its own."""
+    for entry in entries:  # noqa: SIM110  # all() takes twice as long, and every entry passes here
+        if entry.payload is None or entry.insert_id is None:
+            return False
+    return True
 
 
 def from_value(value: dict[str, Any]) -> Entry | None:

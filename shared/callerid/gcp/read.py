@@ -2,23 +2,30 @@
 
 A *crossing* makes a token (:mod:`callerid.gcp.crossing`). Every other entry is a call: by a federated
 identity itself, by an account that somebody impersonates, with a key, or an ordinary one. What most calls
-show depends on :func:`call_keys` alone, so the calls of one caller are read once.
+show depends on :func:`call_keys` alone, so the calls of one caller are read once; so are the tokens that one
+caller asks for again and again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Raw
+from zlib_ng.zlib_ng import crc32
+
 from callerid.access import Access, Cloud, Kind, Occurrence, Scope
 from callerid.decode import decode
 from callerid.gcp import chain
 from callerid.gcp import claims as claim
 from callerid.gcp.crossing import account_of, is_crossing, missing, outcome_of, reader_of
-from callerid.gcp.record import Authentication, Entry, Payload, Resource, authentication_of
+from callerid.gcp.record import ABSENT, Authentication, Entry, Payload, Resource, authentication_of
 from callerid.moment import utc
 from callerid.names import principal
 
-CallKey = tuple[bytes, bytes, str | None, str | None]
+Key = tuple[int | bytes | bool | str | None, ...]
+
+_REMEMBERED_BYTES = 4096
+"""The longest parts by which a crossing is remembered: several times the usual, and memory has an end."""
 
 _SILENT_SERVICES = frozenset(("appengine.googleapis.com", "container.googleapis.com", "k8s.io"))
 """Services that don't log who made the short-lived credentials of an account.
@@ -27,16 +34,38 @@ https://cloud.google.com/iam/docs/audit-logging/examples-service-accounts
 """
 
 
-def call_keys(entries: Sequence[Entry]) -> list[CallKey | None]:
-    """Return for each entry all that an ordinary call's access depends on; None for a crossing."""
+def call_keys(entries: Sequence[Entry]) -> list[Key | None]:
+    """Return for each entry all that its access depends on, its caller as a checksum; None where that is rare.
+
+    The resource of an ordinary call is in no key, though a call by a federated identity itself shows it: the
+    engine remembers none of those.
+    """
     return [
         None
-        if (payload := entry.payload) is None
-        or entry.log_name is None
-        or (is_crossing(payload.method) and reader_of(payload) is not None)
-        else (bytes(payload.authentication), bytes(payload.status), payload.service, entry.log_name)
+        if (payload := entry.payload) is None or entry.log_name is None
+        else _crossing_key(entry, payload)
+        if is_crossing(payload.method) and reader_of(payload) is not None
+        else (
+            crc32(payload.authentication),
+            bytes(payload.status),
+            payload.service in _SILENT_SERVICES,
+            entry.log_name,
+        )
         for entry in entries
     ]
+
+
+def _crossing_key(entry: Entry, payload: Payload) -> Key | None:
+    parts = (payload.status, payload.request, payload.metadata, entry.resource)
+    if sum(map(len, parts)) > _REMEMBERED_BYTES:
+        return None
+    names = (payload.service, payload.method, payload.resource_name, entry.log_name)
+    return (crc32(payload.authentication), *names, *map(bytes, parts))
+
+
+def callers(entries: Sequence[Entry]) -> list[Raw]:
+    """Return for each entry who made the call, as JSON."""
+    return [entry.payload.authentication if entry.payload else ABSENT for entry in entries]
 
 
 def read(entry: Entry) -> Access:

@@ -20,12 +20,13 @@ import msgspec
 from zlib_ng import gzip_ng, zlib_ng
 
 STANDARD_INPUT = "-"
-BLOCK_BYTES = 1 << 20
-"""Enough lines that decoding them at once pays, few enough that a processor's cache holds them."""
+BLOCK_BYTES = 1 << 18
+"""Enough lines that decoding them at once pays, few enough that a processor's cache holds them and what they
+become. Blocks four times as large took a sixth longer, half as large a quarter."""
 DOCUMENT_BYTES = 1 << 30
 """The largest document or line that is unpacked: twenty times CloudTrail's own limit of 50 MB for a packed
 file would not fit a laptop's memory; a gzip bomb must not either."""
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 18
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, zlib.error, zlib_ng.error, gzip_ng.BadGzipFile)  # type: ignore[assignment]  # zlib_ng's stub calls its error a value
