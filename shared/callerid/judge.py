@@ -152,20 +152,20 @@ def _is_unnamed(access: Access) -> bool:
 
 def _best(access: Access, book: Book, claims: tuple[Claim, ...], day: str | None) -> tuple[Entry | None, str | None]:
     """Return the entry that fits an access, else the first that names its caller with why it does not fit."""
-    key = (claims, day, access.kind, access.subject, access.provider, access.audience, access.target)
+    key = (claims, day, access.kind, access.provider, access.audiences, access.target, access.untargeted)
     best = book.weighed.get(key)
     if best is None:
         entries = book.find(claims, access)
-        misfits = [_misfit(entry, access, day) for entry in entries]
+        misfits = [_misfit(entry, access, claims, day) for entry in entries]
         index = misfits.index(None) if None in misfits else 0
         best = (entries[index], misfits[index]) if entries else (None, None)
         book.weighed.keep(key, best)
     return best
 
 
-def _misfit(entry: Entry, access: Access, day: str | None) -> str | None:
+def _misfit(entry: Entry, access: Access, claims: Iterable[Claim], day: str | None) -> str | None:
     """Return the code of what stands between an entry and an access, None where the entry allows it."""
-    return _expiry(entry, day) or _github(entry, access) or _reach(entry, access)
+    return _expiry(entry, day) or _github(entry, claims) or _reach(entry, access)
 
 
 def _expiry(entry: Entry, day: str | None) -> str | None:
@@ -176,11 +176,11 @@ def _expiry(entry: Entry, day: str | None) -> str | None:
     return "caller-expired" if day > entry.caller.expires.isoformat() else None
 
 
-def _github(entry: Entry, access: Access) -> str | None:
+def _github(entry: Entry, claims: Iterable[Claim]) -> str | None:
     """Hold a workflow to pinned ids, and to being listed by name where a pull request can start it."""
     if entry.identity.oidc is None:
         return None
-    shown = (github.parse(claim.value) for claim in access.claims if claim.form in (Form.OIDC, Form.SUBJECT))
+    shown = (github.parse(claim.value) for claim in claims if claim.form in (Form.OIDC, Form.SUBJECT))
     for subject in filter(None, shown):
         if is_recycled(entry.identity, subject):
             return "subject-recycled"
