@@ -233,15 +233,19 @@ def _later_call(
     field, value, demand = required.speaker(requirements, access) or ("", None, None)
     if demand is None or not value:
         return None, []
-    caller = book.named(value)
-    if demand.equals != "caller":
-        return caller, []
-    if caller is None:
-        says = field == "source-identity" or not required.is_generic(value)
+    entries = book.named(value)
+    if not entries:
+        says = demand.equals == "caller" and (field == "source-identity" or not required.is_generic(value))
         return None, [Weighed(f"{field}-unlisted", demand.mode == "enforce")] if guarded and says else []
-    strays = guarded and not any(is_target(reach, access) for reach in caller.caller.may_reach)
-    misfit = _expiry(caller, day) or ("target-unexpected" if strays else None)
-    return caller, [Weighed(misfit, demand.mode == "enforce")] if misfit else []
+    misfits = [_expiry(entry, day) or (_strays(entry, access) if guarded else None) for entry in entries]
+    index = misfits.index(None) if None in misfits else 0
+    misfit = misfits[index] if demand.equals == "caller" else None
+    return entries[index], [Weighed(misfit, demand.mode == "enforce")] if misfit else []
+
+
+def _strays(entry: Entry, access: Access) -> str | None:
+    listed = any(is_target(reach, access) for reach in entry.caller.may_reach)
+    return None if listed else "target-unexpected"
 
 
 def _findings(access: Access, requirements: list[Requirement], caller: Entry | None) -> list[Weighed]:
@@ -261,12 +265,10 @@ _OF_ORIGIN = ("origin-missing", "origin-not-logged", "service-account-key")
 
 def _contradictions(access: Access, book: Book) -> list[Weighed]:
     """Return where the record names two callers."""
-    weighed = []
-    by_name = book.named(access.session_name) if access.session_name else None
-    by_source = book.named(access.source_identity) if access.source_identity else None
-    if by_name and by_source and by_name.caller is not by_source.caller:
-        weighed.append(Weighed("session-name-contradicts"))
-    return weighed
+    by_name = {entry.caller.name for entry in book.named(access.session_name)}
+    by_source = {entry.caller.name for entry in book.named(access.source_identity)}
+    contradicts = by_name and by_source and by_name.isdisjoint(by_source)
+    return [Weighed("session-name-contradicts")] if contradicts else []
 
 
 def _is_drift(access: Access) -> bool:

@@ -33,11 +33,6 @@ class Chain(NamedTuple):
         """Return the originator that a judgement names."""
         return self.origins[0] if self.origins else None
 
-    @property
-    def without_first(self) -> Chain:
-        """Return the chain behind its first originator."""
-        return self._replace(origins=self.origins[1:])
-
 
 def of(authentication: Authentication, besides: tuple[str | None, ...]) -> Chain:
     """Return the chain of a call; ``besides`` are the accounts that are no origin of themselves."""

@@ -157,38 +157,39 @@ def _expires_soon(text: str | None) -> bool:
 
 
 def _impersonation(entry: Entry, payload: Payload) -> Access:
+    """Read a token made for an account. Who is behind the account that asked for it counts, as in any other call."""
     authentication = authentication_of(payload)
     labels = decode(Resource, entry.resource).labels
     request = decode(Request, payload.request)
     email = labels.email_id if labels else None
     target = email or _account_name(request.name) or _account_name(payload.resource_name)
-    caller = authentication.subject or authentication.email or None
-    behind = chain.of(authentication, besides=(caller, target))
-    if caller is None or (caller == target and behind.origins):
-        caller, behind = behind.first or caller, behind.without_first
-    found = principal.parse(caller) if caller else None
-    federated = principal.is_principal(caller) or principal.gke_of(caller) is not None
+    actor = authentication.subject or authentication.email or None
+    behind = chain.of(authentication, besides=(actor, target))
+    origin = behind.first or actor
+    found = principal.parse(origin) if origin else None
+    federated = chain.is_federated(origin)
     outcome, error = outcome_of(payload)
     method = (payload.method or "").rpartition(".")[2]
     return Access(
         cloud=Cloud.GCP,
         kind=Kind.IMPERSONATION,
-        scope=Scope.ALWAYS if federated or behind.federated or not caller else Scope.GUARDED,
+        scope=Scope.ALWAYS if federated or not origin else Scope.GUARDED,
         account=account_of(entry),
-        principal=caller,
-        subject=found.subject if found else principal.gke_of(caller),
+        principal=origin if actor == target else actor,
+        subject=found.subject if found else principal.gke_of(origin),
         provider=found.pool if found else None,
         audience=request.audience or None,
         audiences=None if method == "GenerateAccessToken" else tuple(filter(None, (request.audience,))),
         target=target,
-        delegation=decode(Metadata, payload.metadata).delegation,
+        delegation=decode(Metadata, payload.metadata).delegation or behind.names,
         outcome=outcome,
         error=error,
-        claims=claim.of(caller),
-        origins=tuple(claim.of(name) for name in behind.origins),
-        unlisted="subject-unlisted" if federated or behind.federated else "principal-unlisted",
+        claims=claim.of(origin),
+        origins=tuple(claim.of(name) for name in behind.origins[1:]),
+        unlisted="subject-unlisted" if federated else "principal-unlisted",
         findings=_present(
-            None if caller else missing(error),
+            None if origin else missing(error),
+            "principal-missing" if origin == chain.THIRD_PARTY else None,
             "signed-as-account" if method in ("SignBlob", "SignJwt") else None,
         ),
     )

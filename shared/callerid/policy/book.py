@@ -75,7 +75,7 @@ class Book:
         self._entries: Index[Entry] = Index()
         self._guarded: Index[bool] = Index()
         self._required: Index[Requirement] = Index()
-        self._names: dict[str, Entry] = {}
+        self._names: dict[str, list[Entry]] = {}
         self._providers: set[str] = set()
         self._pools: set[str] = set()
         for caller in document.callers:
@@ -92,8 +92,8 @@ class Book:
             for key in identities.keys(identity):
                 self._entries.add(f"{key.form} {key.issuer}", key.value, entry)
                 self._providers.add(key.issuer)
-            for name in (caller.name, *identities.user_names(identity)):
-                self._names.setdefault(name, entry)
+            for name in {caller.name, *identities.user_names(identity)}:
+                self._names.setdefault(name, []).append(entry)
             self._providers.update(_own_providers(identity))
         for reach in caller.may_reach:
             for form, value in _target(reach):
@@ -120,9 +120,9 @@ class Book:
             self._matched.keep(claim, entries)
         return entries
 
-    def named(self, name: str) -> Entry | None:
-        """Return the entry whose caller, or whose user, has this name."""
-        return self._names.get(name)
+    def named(self, name: str | None) -> list[Entry]:
+        """Return the entries whose caller, or whose user, has this name; users of two accounts may share one."""
+        return self._names.get(name, []) if name else []
 
     def about(self, access: Access) -> About:
         """Return what the policy says of an access's target."""

@@ -1,0 +1,103 @@
+"""Tokens and sessions that AWS gives on request: federation token, root session, token for the outside, portal.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
+"""
+
+from __future__ import annotations
+
+from callerid.access import Access, Cloud, Kind, Scope
+from callerid.aws.call import call_of, found, principal_of, user_name_of
+from callerid.aws.record import Record, ServiceDetails
+from callerid.decode import decode
+
+
+def federation_token(record: Record) -> Access:
+    """Read a GetFederationToken, which names its user as it likes: who asked for it counts."""
+    call = call_of(record)
+    identity, user = call.identity, call.response.federated_user
+    by = {"Root": "federation-token-by-root", "IAMUser": "federation-token-by-user"}.get(identity.type or "")
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.FEDERATION_TOKEN,
+        scope=Scope.NAMED,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
+        principal=principal_of(identity),
+        target=(user.arn if user else None) or call.request.name,
+        claims=call.claims,
+        origin_account=identity.account,
+        user_name=user_name_of(identity),
+        untargeted=True,
+        findings=found(
+            None if principal_of(identity) else "principal-missing",
+            call.unknown_type or by,
+        ),
+    )
+
+
+def root_session(record: Record) -> Access:
+    """Read an AssumeRoot: root of a member account, for one task."""
+    call = call_of(record)
+    target = call.request.target_principal
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.ROOT_SESSION,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
+        principal=principal_of(call.identity),
+        target=f"arn:aws:iam::{target}:root" if target and target.isdigit() else target,
+        claims=call.claims,
+        origin_account=call.identity.account,
+        user_name=user_name_of(call.identity),
+        unlisted="root-session-unlisted",
+        findings=found(call.unknown_type, None if principal_of(call.identity) else "principal-missing"),
+    )
+
+
+def outbound_token(record: Record) -> Access:
+    """Read a GetWebIdentityToken: a token that leaves AWS, for the audiences that were asked for."""
+    call = call_of(record)
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.OUTBOUND_TOKEN,
+        scope=Scope.ALWAYS,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
+        principal=principal_of(call.identity),
+        audience=" ".join(call.request.audience) or None,
+        audiences=call.request.audience,
+        claims=call.claims,
+        origin_account=call.identity.account,
+        user_name=user_name_of(call.identity),
+        untargeted=True,
+        findings=found(call.unknown_type, None if principal_of(call.identity) else "principal-missing"),
+    )
+
+
+def portal(record: Record) -> Access:
+    """Read the access portal's own record, which names role and account outside the usual places."""
+    call = call_of(record)
+    details = decode(ServiceDetails, record.service_details)
+    user = call.identity.on_behalf_of
+    role = None
+    if details.account_id and details.role_name:
+        path = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
+        role = f"arn:aws:iam::{details.account_id}:role/{path}{details.role_name}"
+    return Access(
+        cloud=Cloud.AWS,
+        kind=Kind.IDENTITY_CENTER,
+        scope=Scope.REQUIRED,
+        account=call.account,
+        outcome=call.outcome,
+        error=call.error,
+        subject=user.user_id if user else None,
+        provider=user.identity_store if user else None,
+        target=role,
+        user_name=user.user_id if user else None,
+        unlisted="subject-unlisted",
+        findings=found(None if user and user.user_id else "subject-missing"),
+    )
