@@ -265,6 +265,8 @@ _OF_ORIGIN = ("origin-missing", "origin-not-logged", "service-account-key")
 
 def _contradictions(access: Access, book: Book) -> list[Weighed]:
     """Return where the record names two callers."""
+    if access.session_name is None or access.source_identity is None:
+        return []
     by_name = {entry.caller.name for entry in book.named(access.session_name)}
     by_source = {entry.caller.name for entry in book.named(access.source_identity)}
     contradicts = by_name and by_source and by_name.isdisjoint(by_source)

@@ -60,6 +60,7 @@ def _issuer(provider: str | None) -> str:
     return (text.partition(":oidc-provider/")[2] or text).removeprefix("https://")
 
 
+@lru_cache(maxsize=8192)
 def _subject_claims(subject: str | None, issuer: str) -> tuple[Claim, ...]:
     if not subject or not issuer:
         return ()
