@@ -37,7 +37,10 @@ _STYLES = {
 }
 _STEPS = {kind.value: f"({kind.value.replace('-', ' ')})" for kind in Kind}
 """What stands for the target of kinds that have none."""
+_NAMELESS = (Verdict.ANONYMOUS, Verdict.UNATTRIBUTABLE)
 _NOBODY = "(nobody named)"
+_SESSIONS = "(sessions)"
+"""Sessions that a requirement only warns about: each has its own name, which says no more than that."""
 
 
 def render(tally: Tally, *, has_policy: bool) -> None:
@@ -105,7 +108,8 @@ def _times(row: Row) -> str:
 
 def _who(group: Group) -> Text:
     """Return who it was over from where; an account that the name holds already is not told twice."""
-    who, origin = _short(group.who) or _NOBODY, _short(group.origin) or "–"
+    nobody = _NOBODY if group.verdict in _NAMELESS else _SESSIONS
+    who, origin = _short(group.who) or nobody, _short(group.origin) or "–"
     if origin.startswith("account "):
         who = who.removesuffix(origin.replace("account ", "\n"))
     return Text(who, style="bold").append(f"\n{origin}", style="not bold")
