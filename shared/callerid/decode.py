@@ -207,7 +207,7 @@ def _value(text: str, at: int, position: str) -> tuple[Any, int]:
     try:
         return _SCAN(text, at)
     except json.JSONDecodeError as error:
-        raise DamagedError(position, f"{error.msg} at character {error.pos}") from error
+        raise DamagedError(position, f"{error.msg.removesuffix(' at')} at character {error.pos}") from error
     except (ValueError, RecursionError) as error:
         raise DamagedError(position, "nested or sized beyond what can be read") from error
 

@@ -53,6 +53,9 @@ def _document(data: bytes, damage: str | None) -> Iterator[Item]:
         yield Unreadable("not-a-log", "", "expected JSON, got an empty file")
         return
     start = data[:_SNIFF_BYTES].lstrip()
+    if damage is None and start[:1] not in (b"{", b"["):
+        yield Unreadable("not-a-log", "", "expected JSON, an object or a list")
+        return
     if start.startswith(b"{"):
         whole = aws_envelope.log_file(data)
         if whole is not None:

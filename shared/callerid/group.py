@@ -11,6 +11,9 @@ from callerid.access import Access, Kind
 from callerid.judgement import Judgement, Severity, Verdict
 from callerid.names import arn, principal
 
+_CONTAINER_PARTS = 4
+"""``projects/PROJECT/KIND/NAME``: Google's resource names hold one thing within another in pairs."""
+
 
 class Group(NamedTuple):
     """One row of a table: all that its accesses share. Absent is empty."""
@@ -33,10 +36,17 @@ def group_of(judgement: Judgement) -> Group:
         judgement.severity,
         judgement.caller.name if judgement.caller else who(access),
         origin(access),
-        access.target or (access.kind or ""),
+        _container(access) or (access.kind or ""),
         access.outcome,
         judgement.reasons,
     )
+
+
+def _container(access: Access) -> str | None:
+    """Return the target; of a resource reached directly what holds it, ``projects/_/buckets/NAME``, say."""
+    if access.kind is not Kind.DIRECT_USE or access.target is None:
+        return access.target
+    return "/".join(access.target.split("/")[:_CONTAINER_PARTS])
 
 
 def who(access: Access) -> str:

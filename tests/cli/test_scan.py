@@ -89,7 +89,7 @@ def test_a_clean_log_exits_with_0(tmp_path):
         (("scan", "--all", "."), "--all goes with --format jsonl"),
         (("scan", "--policy", "no-policy.yaml", "."), "no-policy.yaml:1:1: cannot be read"),
         (("scan", "--policy", "Makefile", "."), "Makefile:"),
-        (("scan", "Makefile"), "Makefile: json-damaged"),
+        (("scan", "Makefile"), "Makefile: not-a-log: expected JSON, an object or a list"),
         (("explain", "subject-unlistd"), "did you mean subject-unlisted?"),
         (("check", "Makefile"), "Makefile:"),
         (("frobnicate",), "No such command"),
@@ -106,7 +106,7 @@ def test_what_is_unreadable_is_named_and_the_rest_goes_on(tmp_path):
     (tmp_path / "b.jsonl").write_bytes(json_lines(record()) + b'{"half\n' + json_lines(record()))
     run = callerid("scan", "--policy", POLICY, tmp_path)
     assert run.returncode == 0
-    assert f"{tmp_path}/a.json: json-damaged: Expecting value at character 0" in run.stderr.decode()
+    assert f"{tmp_path}/a.json: not-a-log: expected JSON, an object or a list" in run.stderr.decode()
     assert f"{tmp_path}/b.jsonl:2: json-damaged: " in run.stderr.decode()
     assert "4 records in 2 files: 2 identified + 2 unreadable" in run.stdout.decode()
 
