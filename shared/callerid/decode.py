@@ -10,6 +10,7 @@ costs a record nothing but that field. Wherever both succeed they agree; a prope
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Iterator
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -23,6 +24,10 @@ S = TypeVar("S", bound=Struct)
 _NULL = Raw(b"null")
 JSON_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on data that it cannot decode."""
+
+
+DAMAGED = object()
+"""What stands for JSON within JSON that can't be read."""
 
 
 class DamagedError(ValueError):
@@ -97,8 +102,6 @@ def _field(as_: Any, value: Any) -> Any:
         return _text(value) if isinstance(value, str) else None
     if as_ is bool:
         return value if isinstance(value, bool) else None
-    if as_ is int:
-        return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
     if get_origin(as_) is tuple:
         return _items(get_args(as_)[0], value)
     return lenient(as_, value) if isinstance(value, dict) else None
@@ -114,10 +117,6 @@ def _items(as_: Any, value: Any) -> tuple[Any, ...]:
 def _text(value: str) -> str:
     """Return a string that can be written as UTF-8: half a surrogate pair becomes a question mark."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
-
-
-DAMAGED = object()
-"""What stands for JSON within JSON that can't be read."""
 
 
 def embedded(text: Any) -> Any:
@@ -208,8 +207,25 @@ def _value(text: str, at: int, position: str) -> tuple[Any, int]:
         return _SCAN(text, at)
     except json.JSONDecodeError as error:
         raise DamagedError(position, f"{error.msg.removesuffix(' at')} at character {error.pos}") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(position, "nested or sized beyond what can be read") from error
+    except (ValueError, RecursionError):
+        return DAMAGED, _end(text, at)  # nested or sized beyond what can be read; what follows is not
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+
+def _end(text: str, at: int) -> int:
+    """Return where a value ends that can't be read, by its brackets alone."""
+    depth = 0
+    for token in _TOKEN.finditer(text, at):
+        sign = token[0]
+        if sign in "[{":
+            depth += 1
+        elif sign in "]}" or (sign == "," and depth == 0):
+            depth -= sign != ","
+            if depth <= 0:
+                return token.start() if depth < 0 or sign == "," else token.end()
+    return len(text)
 
 
 def _sign(text: str, at: int, position: str, signs: str) -> tuple[int, str]:

@@ -154,7 +154,7 @@ def leaves(element: Element, depth: int = 0) -> Iterator[Item]:
         for index, item in enumerate(value):
             yield from leaves(Element(f"{position}[{index}]", item), depth + 1)
     elif value is DAMAGED:
-        yield Unreadable("json-damaged", position, "expected JSON within the envelope")
+        yield Unreadable("json-damaged", position, "JSON that is damaged, or nested beyond what can be read")
     elif not isinstance(value, dict):
         yield Unreadable("not-a-log", position, f"expected a JSON object, got {_KINDS.get(type(value), 'a value')}")
     else:
@@ -175,12 +175,19 @@ def _object(position: str, value: dict[str, Any], depth: int) -> Iterator[Item]:
     if fault is not None:
         yield Unreadable("record-malformed", position, fault)
         return
-    for envelope, reader in _READERS:
-        record = envelope.from_value(value)
-        if record is not None:
-            yield _single(reader, record, position)
-            return
+    try:
+        found = next(((reader, one) for reader, one in _records(value) if one is not None), None)
+    except RecursionError:
+        yield Unreadable("record-malformed", position, "nested beyond what can be read")
+        return
+    if found is not None:
+        yield _single(*found, position)
+        return
     yield Unreadable("not-a-log", position, "expected a CloudTrail record or a log entry, got another object")
+
+
+def _records(value: dict[str, Any]) -> Iterator[tuple[Reader, Any]]:
+    return ((reader, envelope.from_value(value)) for envelope, reader in _READERS)
 
 
 def _inner(value: dict[str, Any]) -> tuple[str, Any] | None:

@@ -14,7 +14,7 @@ from callerid.judgement import SEVERITIES, Judgement, Severity, Verdict
 from callerid.names import github, glob
 from callerid.policy import requirements as required
 from callerid.policy.book import Book, Entry, is_provider, is_target
-from callerid.policy.identity import is_recycled
+from callerid.policy.identity import ISSUERLESS, form_of, is_recycled
 from callerid.policy.model import Mode, Reach, Requirement
 from callerid.reasons import REASONS
 
@@ -118,7 +118,7 @@ def _is_in_scope(access: Access, requirements: list[Requirement], *, named: bool
     if not requirements:
         return False
     if access.cloud is Cloud.AWS:
-        return required.speaker(requirements, access) is not None
+        return any(required.said(requirements, access))
     return required.origin_mode(requirements) != "off"
 
 
@@ -184,7 +184,7 @@ def _github(entry: Entry, claims: Iterable[Claim]) -> str | None:
     for subject in filter(None, shown):
         if is_recycled(entry.identity, subject):
             return "subject-recycled"
-        if github.is_pull_request(subject.name) and "pull_request" not in entry.identity.oidc.subject:
+        if github.is_pull_request(subject.name) and not github.is_pull_request(entry.identity.oidc.subject):
             return "pull-request-subject"
     return None
 
@@ -207,6 +207,8 @@ def _reach(entry: Entry, access: Access) -> str | None:
             return "root-session-unlisted" if access.kind is Kind.ROOT_SESSION else "target-unexpected"
     if access.cloud is Cloud.GCP and access.untargeted:
         reaches = [reach for reach in reaches if reach.aws_role is None]
+    if access.cloud is Cloud.GCP and form_of(entry.identity) in ISSUERLESS:
+        reaches = [reach for reach in reaches if reach.provider is not None]
     if access.kind not in _PROVIDERLESS:
         reaches = [reach for reach in reaches if reach.provider is None or is_provider(reach.provider, access.provider)]
         if not reaches:
@@ -229,18 +231,24 @@ def _is_audience(reach: Reach, access: Access) -> bool:
 def _later_call(
     access: Access, book: Book, requirements: list[Requirement], day: str | None, *, guarded: bool
 ) -> tuple[Entry | None, list[Weighed]]:
-    """Return whom a session's call names by itself, and what speaks against that caller being here."""
-    field, value, demand = required.speaker(requirements, access) or ("", None, None)
-    if demand is None or not value:
-        return None, []
-    entries = book.named(value)
-    if not entries:
-        says = demand.equals == "caller" and (field == "source-identity" or not required.is_generic(value))
-        return None, [Weighed(f"{field}-unlisted", demand.mode == "enforce")] if guarded and says else []
-    misfits = [_expiry(entry, day) or (_strays(entry, access) if guarded else None) for entry in entries]
-    index = misfits.index(None) if None in misfits else 0
-    misfit = misfits[index] if demand.equals == "caller" else None
-    return entries[index], [Weighed(misfit, demand.mode == "enforce")] if misfit else []
+    """Return whom a session's call names by itself, and what speaks against that caller being here.
+
+    Each field speaks for itself and under its own mode: that one is only warned about excuses no other.
+    """
+    caller, weighed = None, []
+    for field, value, demand in required.said(requirements, access):
+        entries = [entry for entry in book.named(value) if demand.equals or not _expiry(entry, day)]
+        misfits = [_expiry(entry, day) or (_strays(entry, access) if guarded else None) for entry in entries]
+        index = misfits.index(None) if None in misfits else 0
+        caller = caller or (entries[index] if entries else None)
+        if demand.equals is None or not value:
+            continue
+        misfit = misfits[index] if entries else None
+        if not entries and guarded and (field == "source-identity" or not required.is_generic(value)):
+            misfit = f"{field}-unlisted"
+        if misfit:
+            weighed.append(Weighed(misfit, demand.mode == "enforce"))
+    return caller, weighed
 
 
 def _strays(entry: Entry, access: Access) -> str | None:

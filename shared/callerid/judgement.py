@@ -65,11 +65,6 @@ class Judgement(Struct, frozen=True, eq=False):
     detail: str | None = None
     """For an unreadable record: what was expected where."""
 
-    @property
-    def is_finding(self) -> bool:
-        """Tell a judgement worth telling a person."""
-        return self.verdict in FINDINGS
-
 
 class Line(Struct, frozen=True):
     """One judgement of one record, as JSON: the fields, in their order. Absent is null."""

@@ -120,7 +120,7 @@ class Scanner:
     def scan(self, path: str, emit: Emit) -> Tally:
         """Return the tally of one file; ``emit`` gets each wanted judgement as a line of JSON."""
         tally = Tally(files=1)
-        name = "stdin" if path == files.STANDARD_INPUT else path
+        name = "stdin" if path == files.STANDARD_INPUT else files.printable_name(path)
         lines = delivery.Lines()
         for block in files.blocks(path):
             read = lines.read if block.is_lines else delivery.document
@@ -186,20 +186,18 @@ def scan(
     ``done`` is called with each file as its results are in. Where nobody wants the judgements one by one,
     the largest files go first, so that no process is left alone with one.
     """
-    own = [path for path in paths if path == files.STANDARD_INPUT]
-    others = [path for path in paths if path != files.STANDARD_INPUT]
+    paths = list(paths)
     if not (select.findings or select.every):
-        others.sort(key=files.size_of, reverse=True)
+        paths.sort(key=files.size_of, reverse=True)
     tally = Tally()
-    if jobs > 1 and len(others) > 1:
-        for path, part, lines in _in_processes(others, book, select, min(jobs, len(others))):
+    if jobs > 1 and len(paths) > 1 and files.STANDARD_INPUT not in paths:
+        for path, part, lines in _in_processes(paths, book, select, min(jobs, len(paths))):
             tally.merge(part)
             emit(lines)
             done(path)
-    else:
-        own = own + others
+        return tally
     scanner = Scanner(book, select)
-    for path in own:
+    for path in paths:
         tally.merge(scanner.scan(path, emit))
         done(path)
     return tally

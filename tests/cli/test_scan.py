@@ -111,6 +111,22 @@ def test_what_is_unreadable_is_named_and_the_rest_goes_on(tmp_path):
     assert "4 records in 2 files: 2 identified + 2 unreadable" in run.stdout.decode()
 
 
+@pytest.mark.parametrize("data", [b"[]", b'{"Records": []}', b'{"Events": []}', b'{"entries": []}'])
+def test_a_quiet_day_is_clean(data):
+    run = callerid("scan", "-", data=data)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert b"0 records in 1 file: none" in run.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_output_that_cannot_be_written_is_no_finding():
+    command = [sys.executable, "-m", "callerid", "scan", "--format", "jsonl", "--all", str(LOGS)]
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 2
+    assert b"the output cannot be written" in run.stderr
+
+
 def test_many_unreadable_lines_are_counted_and_the_first_named(tmp_path):
     (tmp_path / "x.jsonl").write_bytes(json_lines(record()) + b"{\n" * 5000)
     run = callerid("scan", tmp_path)

@@ -58,6 +58,16 @@ BAD = {
     "everybody's environment": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:*:environment:production'}\n", "would match everybody"),
     "everybody with a mailbox": (HEAD + "      - google_user: '*@gmail.com'\n", "would match everybody"),
     "every pool": (HEAD + "      - principal: principal://iam.googleapis.com/*/subject/*\n", "would match everybody"),
+    "any owner's environment": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: '*:environment:prod'}\n", "would match everybody"),
+    "any owner's app": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:*/app:ref:refs/heads/main'}\n", "would match everybody"),
+    "any cluster": (HEAD + "      - gke: '*.svc.id.goog[prod/app]'\n", "would match everybody"),
+    "any pool's alice": (HEAD + "      - principal: principal://iam.googleapis.com/projects/*/locations/global/workloadIdentityPools/p/subject/alice\n", "would match everybody"),
+    "any issuer": (HEAD + "      - oidc: {issuer: 'https://*.example.com', subject: s}\n", "a pattern can't stand for an issuer"),
+    "any provider": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, provider: '*'}\n", "8:33: provider: a pattern can stand"),
+    "any audience": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, audience: 'sts.*'}\n", "8:33: audience: compared as it stands"),
+    "a date without dashes": (HEAD.replace("    identities", "    expires: 20270331\n    identities") + AN_IDENTITY, "5:14: expires: expected a date"),
+    "an account that is none": ("version: 1\nrequirements:\n  - service_accounts: nonsense\n    origin: {mode: warn}\n", "3:23: service_accounts: expected"),
+    "no end of nesting": ("version: " + "[" * 20_000 + "]" * 20_000, "1:1: nested 20,001 deep"),
     "the same identity twice": (HEAD + AN_IDENTITY + HEAD.partition("callers:\n")[2].replace("name: a", "name: b") + AN_IDENTITY, "10:9: this identity is 'a''s already"),
     "the same name twice": (HEAD + AN_IDENTITY + HEAD.partition("callers:\n")[2] + AN_IDENTITY, "7:11: the name 'a' is another entry's already"),
     "a date that is none": (HEAD.replace("    identities", "    expires: soon\n    identities") + AN_IDENTITY, "5:14: expires: expected a date such as 2027-03-31, got 'soon'"),
@@ -72,6 +82,8 @@ BAD = {
     "an account of eleven digits": ("version: 1\naws_accounts: ['11111111111']\n", "2:15: aws_accounts: expected twelve digits"),
 }  # fmt: skip
 NOT_IN_A_SCHEMA = {
+    "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any issuer", "any provider",
+    "any audience", "an account that is none", "no end of nesting",
     "a key twice", "the same identity twice", "the same name twice", "everybody on GitHub", "everybody's environment",
     "everybody with a mailbox", "every pool", "a subject at Google without its provider",
 }  # fmt: skip

@@ -114,6 +114,35 @@ def test_folders_and_patterns_give_each_file_once_and_in_order(tmp_path):
     assert [str(os.path.relpath(path, tmp_path)) for path in found] == ["a.json", "b/1.json", "b/2.json", ".hidden"]
 
 
+def test_a_file_under_two_names_is_read_once(tmp_path):
+    (tmp_path / "a.json").write_bytes(FILE)
+    (tmp_path / "b.json").symlink_to(tmp_path / "a.json")
+    assert len(files.find([str(tmp_path / "a.json"), str(tmp_path), f"{tmp_path}/./a.json"])) == 1
+
+
+def test_linked_folders_are_followed_and_loops_are_not(tmp_path):
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "real" / "deep" / "a.json").write_bytes(FILE)
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top" / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "deep" / "loop").symlink_to(tmp_path / "real")
+    assert len(files.find([str(tmp_path / "top")])) == 1
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a.json").write_bytes(FILE)
+    assert files.find([str(tmp_path)]) == [str(tmp_path / "a.json")]
+
+
+def test_a_name_of_odd_bytes_is_printed_as_text(tmp_path, book):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/od\xffd.json")
+    Path(path).write_bytes(FILE)
+    lines: list[bytes] = []
+    scan(files.find([str(tmp_path)]), book, select=Select(every=True), emit=lines.append)
+    assert all(json.loads(line)["source"].startswith(f"{tmp_path}/od\\xffd.json") for line in lines)
+
+
 def test_a_path_that_names_nothing_is_an_error(tmp_path):
     with pytest.raises(files.NoFileError, match="no such file or folder"):
         files.find([str(tmp_path / "nothing*")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from callerid.access import Access
-from callerid.aws.chain import role_chain, switch_role
+from callerid.aws.assume import role_chain, switch_role
 from callerid.aws.federation import saml, web_identity
 from callerid.aws.grant import federation_token, outbound_token, portal, root_session
 from callerid.aws.record import Record, UserIdentity, identity_of

@@ -67,7 +67,7 @@ def _are_plain(records: Sequence[Record]) -> bool:
     """Tell records that need no second look: CloudTrail's, each with service and id of its own."""
     for record in records:
         source = record.event_source
-        if record.event_id is None or record.event_name is None or source is None or source[:4] == "aws:":
+        if not record.event_id or record.event_name is None or source is None or source[:4] == "aws:":
             return False
     return True
 
@@ -85,7 +85,7 @@ def from_value(value: dict[str, Any]) -> Record | None:
     found = lenient(Record, value)
     if not _is_cloudtrail(found):
         return None
-    return found if found.event_id is not None else replace(found, event_id=content_id(value))
+    return found if found.event_id else replace(found, event_id=content_id(value))
 
 
 def fault(value: dict[str, Any]) -> str | None:

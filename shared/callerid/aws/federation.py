@@ -57,7 +57,7 @@ def web_identity(record: Record) -> Access:
 def _issuer(provider: str | None) -> str:
     """Return the issuer without scheme: an IAM provider is an ARN that ends in it, a built-in one is bare."""
     text = provider or ""
-    return (text.partition(":oidc-provider/")[2] or text).removeprefix("https://")
+    return (text.partition(":oidc-provider/")[2] or text).removeprefix("https://").rstrip("/")
 
 
 @lru_cache(maxsize=8192)

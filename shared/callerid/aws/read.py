@@ -89,7 +89,7 @@ def _session_call(record: Record, identity: UserIdentity, role: str) -> Access:
         outcome=_outcome(record),
         error=record.error_code or record.error_message,
         scope=Scope.NEVER if _is_service_session(identity) else Scope.REQUIRED,
-        findings=_session_findings(identity, session_name),
+        findings=_session_findings(identity, session_name, is_person=is_person),
         forwarded=(identity.invoked_by or "").endswith(".amazonaws.com"),
     )
 
@@ -121,9 +121,9 @@ def _is_service_session(identity: UserIdentity) -> bool:
     return bool(identity.session.ec2_role_delivery) or bytes(identity.in_scope_of)[:1] == b"{"
 
 
-def _session_findings(identity: UserIdentity, session_name: str | None) -> tuple[str, ...]:
+def _session_findings(identity: UserIdentity, session_name: str | None, *, is_person: bool) -> tuple[str, ...]:
     findings = []
-    if identity.arn is None and session_name is None:
+    if identity.arn is None and (session_name is None or not is_person):
         findings.append("principal-missing")
     if identity.session.ec2_role_delivery == "1.0":
         findings.append("instance-metadata-v1")

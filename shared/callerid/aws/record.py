@@ -103,12 +103,6 @@ class Tag(Struct, frozen=True):
     value: str | None = None
 
 
-class TaskPolicy(Struct, frozen=True):
-    """The task that a root session is for."""
-
-    arn: str | None = None
-
-
 class Request(Struct, frozen=True):
     """``requestParameters`` of the calls that make sessions."""
 

@@ -24,6 +24,8 @@ _POOL_PAYS_BYTES = 8 << 20
 _UNREADABLE_NAMED = 20
 """Lines on standard error before the rest is only counted."""
 _SPOOL_BYTES = 16 << 20
+_STOPPED, _INTERRUPTED = 141, 130
+"""What a shell calls a program that SIGPIPE and SIGINT ended: neither clean, nor findings, nor wrong usage."""
 _THRESHOLDS = ("any", *(severity.value for severity in Severity), "never")
 
 
@@ -67,10 +69,20 @@ def scan(paths: tuple[str, ...], policy: str | None, format_: str, every: bool, 
         book = cache.load(policy, cache.folder(dict(os.environ))) if policy else None
     except (files.NoFileError, PolicyError) as error:
         raise _WrongInputError(str(error)) from error
-    with _printer(format_, sys.stdout.buffer) as (emit, finish):
-        tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit)
-        finish(tally, book)
-    sys.stdout.flush()
+    if sys.stdout is None:
+        raise _WrongInputError("standard output is closed")
+    try:
+        with _printer(format_, sys.stdout.buffer) as (emit, finish):
+            tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit)
+            finish(tally, book)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on, and nothing is left to say
+        sys.exit(_STOPPED)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except OSError as error:
+        raise _WrongInputError(f"the output cannot be written: {error.strerror}") from error
     gc.freeze()  # there are no cycles to look for once more as the interpreter ends
     _name_unreadable(tally)
     sys.exit(_status(tally, fail_on))
@@ -173,9 +185,8 @@ def _name_unreadable(tally: scanning.Tally) -> None:
 
 
 def _status(tally: scanning.Tally, fail_on: str) -> int:
-    if tally.records == tally.verdicts[Verdict.UNREADABLE]:
-        passed = bool(tally.passed_over) and not tally.records
-        return 0 if passed else 2
+    if tally.records and tally.records == tally.verdicts[Verdict.UNREADABLE]:
+        return 2
     if fail_on == "never":
         return 0
     least = 0 if fail_on == "any" else Severity(fail_on).rank

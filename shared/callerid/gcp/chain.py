@@ -42,6 +42,8 @@ def of(authentication: Authentication, besides: tuple[str | None, ...]) -> Chain
     own = {email_of(name) for name in besides if name}
     hops = [name for name in names if not principal.is_service_agent(email_of(name)) and email_of(name) not in own]
     federated = [name for name in hops if is_federated(name)]
+    if is_federated(authentication.subject) and authentication.subject:
+        federated.insert(0, authentication.subject)
     people = [name for name in hops if name not in federated and not principal.is_service_account(email_of(name))]
     return Chain(names, tuple(federated + people or hops), federated=bool(federated))
 

@@ -77,10 +77,12 @@ def read(entry: Entry) -> Access:
     authentication = authentication_of(payload)
     email = claim.email_of(authentication.email or authentication.subject or "")
     behind = chain.of(authentication, besides=(email,))
+    if _is_federated(authentication) and not principal.is_service_account(authentication.email):
+        return _direct_use(entry, payload, authentication, behind)
     if behind.origins:
         return _delegated_use(entry, payload, email or None, behind)
     if _is_federated(authentication):
-        return _direct_use(entry, payload, authentication)
+        return _direct_use(entry, payload, authentication, behind)
     if principal.is_service_account(email):
         return _account_use(entry, payload, email, authentication.key_name or None, behind)
     return _access(entry, payload, None, Scope.NEVER, principal=authentication.email or authentication.subject)
@@ -152,7 +154,7 @@ def _delegated_use(entry: Entry, payload: Payload, email: str | None, behind: ch
     )
 
 
-def _direct_use(entry: Entry, payload: Payload, authentication: Authentication) -> Access:
+def _direct_use(entry: Entry, payload: Payload, authentication: Authentication, behind: chain.Chain) -> Access:
     caller = authentication.subject or authentication.email
     found = principal.parse(caller) if caller else None
     _, error = outcome_of(payload)
@@ -165,7 +167,9 @@ def _direct_use(entry: Entry, payload: Payload, authentication: Authentication) 
         subject=found.subject if found else principal.gke_of(caller),
         provider=found.pool if found else None,
         target=payload.resource_name,
+        delegation=behind.names,
         claims=claim.of(caller),
+        origins=tuple(claim.of(name) for name in behind.origins if name != caller),
         unlisted="subject-unlisted",
         findings=() if caller else (missing(error),),
     )

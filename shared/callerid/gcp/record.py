@@ -80,12 +80,6 @@ class Authentication(Struct, frozen=True):
     delegation: tuple[Delegation, ...] = field(name="serviceAccountDelegationInfo", default=())
 
 
-class Status(Struct, frozen=True):
-    """``status``: absent or ``{}`` where the call succeeded."""
-
-    code: int | None = None
-
-
 class KeyInfo(Struct, frozen=True):
     """A certificate or key of the provider that vouched for the caller."""
 

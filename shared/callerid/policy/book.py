@@ -78,6 +78,7 @@ class Book:
         self._names: dict[str, list[Entry]] = {}
         self._providers: set[str] = set()
         self._pools: set[str] = set()
+        self._provider_patterns: set[str] = set()
         for caller in document.callers:
             self._add(caller)
         for requirement in filter(is_on, document.requirements):
@@ -102,6 +103,7 @@ class Book:
                 self._providers.add(reach.provider)
                 self._pools.add(principal.pool_of(reach.provider) or "")
         self._providers.discard("")
+        self._provider_patterns = {provider for provider in self._providers if glob.is_glob(provider)}
 
     def find(self, claims: Iterable[Claim], access: Access) -> list[Entry]:
         """Return the entries that a record's claims match, the strongest claim's first."""
@@ -141,9 +143,11 @@ class Book:
     def knows_provider(self, access: Access) -> bool:
         """Tell whether any entry comes through an access's provider: at the exchange itself, later its pool."""
         names = {access.provider or "", *(claim.issuer for claim in access.claims)} - {""}
-        issuer = (access.provider or "").partition(":oidc-provider/")[2]
+        issuer = identities.issuer_of((access.provider or "").partition(":oidc-provider/")[2])
         pool = principal.pool_of(access.provider) or ""
         if not names or (pool and pool == access.provider and pool in self._pools):
+            return True
+        if any(glob.matches(pattern, access.provider or "") for pattern in self._provider_patterns):
             return True
         return not self._providers.isdisjoint({*names, issuer, pool, pool.rpartition("/")[2]})
 

@@ -1,7 +1,7 @@
 """Policies that were read and checked before, by their digest.
 
 Reading thousands of entries of YAML takes longer than judging a file, and its result depends on nothing but
-the file's content and this version. So it is paid once per digest: in the user's cache folder, which
+the file's content and the code that reads it. So it is paid once per digest: in the user's cache folder, which
 ``CALLERID_CACHE`` moves. A cache that can't be written is no error.
 """
 
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from callerid import __version__
 from callerid.policy.book import Book
 from callerid.policy.fault import Fault, PolicyError
 from callerid.policy.model import Document
@@ -33,7 +32,7 @@ def load(path: str, folder: Path) -> Book:
     except OSError as error:
         raise PolicyError(path, [Fault(1, 1, f"cannot be read: {error.strerror}")]) from error
     digest = digest_of(text)
-    kept = folder / f"policy-{__version__}-{digest.partition(':')[2]}.msgpack"
+    kept = folder / f"policy-{_rules()}-{digest.partition(':')[2]}.msgpack"
     document = _kept(kept)
     if document is None:
         from callerid.policy.load import parse  # noqa: PLC0415  # YAML, only where it must be read
@@ -41,6 +40,12 @@ def load(path: str, folder: Path) -> Book:
         document = parse(text, path)
         _keep(kept, document)
     return Book(document, digest)
+
+
+def _rules() -> str:
+    """Return the digest of the code that reads and checks policies: what it accepts can change between versions."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
 
 
 def digest_of(text: bytes) -> str:

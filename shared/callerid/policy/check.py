@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from callerid.names import glob
-from callerid.policy.identity import form_of, keys
+from callerid.names import github, glob
+from callerid.policy.identity import form_of, issuer_of, keys
 from callerid.policy.model import FORMS, TARGETS, Caller, Demand, Document, Identity, Reach, Requirement
 from callerid.policy.shape import Shape
 
@@ -96,13 +96,28 @@ def _formats(identity: Identity, shape: Shape) -> None:
 
 
 def _strangers(identity: Identity, shape: Shape) -> None:
-    """Refuse a pattern that lets in everybody of an issuer that others use too."""
+    """Refuse a pattern that lets in somebody of an issuer that others use too, whom nobody can have meant."""
     for key in keys(identity):
-        if glob.is_glob(key.value) and any(glob.matches(key.value, stranger) for stranger in _STRANGERS):
+        if glob.is_glob(key.issuer):
+            shape.blame(identity, f"{key.issuer!r}: a pattern can't stand for an issuer, provider or cluster")
+            return
+        if glob.is_glob(key.value) and _is_open(identity, key.value):
             shape.blame(identity, f"{key.value!r} would match everybody of a shared issuer; name whom you mean")
             return
     if identity.google_user and re.fullmatch(r"\*@(gmail|googlemail)\.com", identity.google_user):
         shape.blame(identity, f"{identity.google_user!r} would match everybody of a shared issuer", "google_user")
+
+
+def _is_open(identity: Identity, pattern: str) -> bool:
+    """Tell a pattern that strangers can come under: one that leaves the owner, the project or the pool open."""
+    prefix = glob.literal_prefix(pattern)
+    if identity.oidc and github.is_issuer(issuer_of(identity.oidc.issuer)):
+        return re.match(r"repo:[^/@]+[/@]", prefix) is None
+    if identity.principal:
+        return "/subject/" not in prefix
+    if identity.gke:
+        return ".svc.id.goog[" not in prefix
+    return any(glob.matches(pattern, stranger) for stranger in _STRANGERS)
 
 
 def _issuer_shown(caller: Caller, identity: Identity, shape: Shape) -> None:
@@ -128,6 +143,12 @@ def _reach(reach: Reach, shape: Shape) -> None:
     if reach.service_account and not _SERVICE_ACCOUNT.fullmatch(reach.service_account):
         expected = "the account's e-mail address"
         shape.blame(reach, f"service_account: expected {expected}; got {reach.service_account!r}", "service_account")
+    if reach.provider and glob.is_glob(reach.provider) and "/providers/" not in glob.literal_prefix(reach.provider):
+        shape.blame(
+            reach, "provider: a pattern can stand for the provider's own id alone, not for its pool", "provider"
+        )
+    if reach.audience and glob.is_glob(reach.audience):
+        shape.blame(reach, "audience: compared as it stands; a pattern can't stand here", "audience")
     if reach.oaud and not reach.aws_role:
         shape.blame(reach, "oaud stands only beside aws_role", "oaud")
 
@@ -143,12 +164,20 @@ def _requirement(requirement: Requirement, shape: Shape) -> None:
         shape.blame(requirement, "expected origin: what is required of the service accounts?")
     if (requirement.roles and requirement.origin) or (requirement.service_accounts and any(of_roles)):
         shape.blame(requirement, "origin goes with service_accounts; the other requirements go with roles")
-    for role in requirement.roles:
-        if not _ROLE.fullmatch(role):
-            shape.blame(requirement, f"roles: expected {_FORMATS['aws_role'][1]}; got {role!r}", "roles")
+    _named(requirement, shape)
     for demand in (requirement.source_identity, requirement.session_name):
         if demand is not None:
             _demand(demand, shape)
+
+
+def _named(requirement: Requirement, shape: Shape) -> None:
+    for role in requirement.roles:
+        if not _ROLE.fullmatch(role):
+            shape.blame(requirement, f"roles: expected {_FORMATS['aws_role'][1]}; got {role!r}", "roles")
+    for account in requirement.service_accounts:
+        if not _SERVICE_ACCOUNT.fullmatch(account):
+            expected = "the account's e-mail address"
+            shape.blame(requirement, f"service_accounts: expected {expected}; got {account!r}", "service_accounts")
 
 
 def _demand(demand: Demand, shape: Shape) -> None:

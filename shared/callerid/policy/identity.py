@@ -23,6 +23,10 @@ class Key(NamedTuple):
     issuer: str = ""
 
 
+ISSUERLESS = ("oidc", "saml", "azure_managed_identity", "aws_role", "iam_user", "aws_account")
+"""Forms whose issuer Google's logs don't show: there they count at the provider of the reach alone."""
+
+
 def form_of(identity: Identity) -> str:
     """Return the name of the one form that an identity has."""
     return next(form for form in FORMS if getattr(identity, form) is not None)
@@ -32,7 +36,7 @@ def keys(identity: Identity) -> Iterator[Key]:
     """Yield the keys under which an identity is kept."""
     yield from _own_keys(identity)
     if identity.email:
-        yield Key(Form.EMAIL, identity.email)
+        yield Key(Form.EMAIL, identity.email.lower())
     if identity.unique_id:
         yield Key(Form.UNIQUE_ID, identity.unique_id)
 
@@ -42,7 +46,7 @@ def _own_keys(identity: Identity) -> Iterator[Key]:
         case "google_service_account":
             yield Key(Form.GOOGLE_SERVICE_ACCOUNT, identity.google_service_account or "")
         case "google_user":
-            yield Key(Form.EMAIL, identity.google_user or "")
+            yield Key(Form.EMAIL, (identity.google_user or "").lower())
         case "aws_role":
             yield Key(Form.AWS_ROLE, without_path(identity.aws_role or ""))
         case "iam_user":
@@ -95,6 +99,8 @@ def lookups(claim: Claim) -> Iterator[Key]:
         case Form.POD_IDENTITY:
             yield Key(Form.POD_IDENTITY, claim.value, claim.issuer)
             yield Key(Form.POD_IDENTITY, claim.value, claim.issuer.rpartition("/")[2])
+        case Form.EMAIL:
+            yield Key(Form.EMAIL, claim.value.lower())
         case _:
             yield Key(claim.form, claim.value, claim.issuer)
 
@@ -122,7 +128,7 @@ def is_recycled(identity: Identity, subject: github.Subject) -> bool:
     """Tell a subject whose owner or repository has another id than the entry for GitHub pins."""
     entry = github.parse(identity.oidc.subject) if identity.oidc else None
     pairs = zip(entry.ids, subject.ids, strict=True) if entry else ()
-    return any(pinned and shown and pinned != shown for pinned, shown in pairs)
+    return any(pinned and shown and not glob.matches(pinned, shown) for pinned, shown in pairs)
 
 
 def user_names(identity: Identity) -> tuple[str, ...]:

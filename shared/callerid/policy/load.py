@@ -28,8 +28,26 @@ def parse(text: bytes, name: str) -> Document:
     return document  # type: ignore[no-any-return]  # Shape.struct returns what it was asked for
 
 
+_DEPTH = 30
+"""A policy needs ten; the parser that follows overruns its stack where the nesting has no end."""
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return deepest
+
+
 def _compose(text: bytes, name: str) -> yaml.Node:
     try:
+        deepest = _depth(text.decode())
+        if deepest > _DEPTH:
+            raise PolicyError(name, [Fault(1, 1, f"nested {deepest:,} deep; a policy needs no more than {_DEPTH}")])
         node = yaml.compose(text.decode(), Loader=_Loader)
     except UnicodeDecodeError as error:
         raise PolicyError(name, [Fault(1, 1, "expected UTF-8 text")]) from error

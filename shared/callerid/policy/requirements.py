@@ -38,17 +38,22 @@ def is_generic(session_name: str) -> bool:
     return _GENERIC.fullmatch(session_name) is not None
 
 
-def speaker(requirements: list[Requirement], access: Access) -> tuple[str, str | None, Demand] | None:
-    """Return the field of a later call that says who the caller is, its value and what is asked of it.
+class Said(NamedTuple):
+    """A field of a later call that says who the caller is, and what is asked of it."""
 
-    A source identity speaks before a session name: AWS keeps it unchanged along a chain.
-    """
+    field: str
+    """``source-identity`` or ``session-name``."""
+    value: str | None
+    demand: Demand
+
+
+def said(requirements: list[Requirement], access: Access) -> Iterator[Said]:
+    """Yield what a later call says of its caller: a source identity, which AWS keeps unchanged, before a name."""
     for field, value in (("source_identity", _source_identity(access)), ("session_name", access.session_name)):
         for requirement in requirements:
             demand = _demand(requirement, field)
             if demand is not None:
-                return field.replace("_", "-"), value, demand
-    return None
+                yield Said(field.replace("_", "-"), value, demand)
 
 
 def unmet(requirements: list[Requirement], access: Access, caller: Entry | None) -> Iterator[Unmet]:
@@ -87,7 +92,8 @@ def _compare(demand: Demand, what: str, value: str | None, access: Access, calle
         forwarded = what == "source-identity" and access.forwarded
         yield Unmet("service-forwarded" if forwarded else f"{what}-missing", demand.mode)
         return
-    if what == "session-name" and is_generic(value):
+    own = value == access.user_name or (caller is not None and value in caller.names)
+    if what == "session-name" and is_generic(value) and not own:
         yield Unmet("session-name-generic", demand.mode)
         return
     differs = demand.equals == "caller" and not _is_caller(value, access, caller)

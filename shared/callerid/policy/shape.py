@@ -7,6 +7,7 @@ All faults are collected, so that one look at the output mends the file.
 from __future__ import annotations
 
 import difflib
+import re
 from datetime import date
 from functools import lru_cache
 from types import NoneType, UnionType
@@ -89,7 +90,7 @@ class Shape:
 
     def _date(self, node: yaml.Node, text: str, name: str) -> date | None:
         try:
-            return date.fromisoformat(text)
+            return date.fromisoformat(text if _DATE.fullmatch(text) else "")
         except ValueError:
             self._fault(node, f"{name}: expected a date such as 2027-03-31, got {text!r}")
             return None
@@ -105,6 +106,7 @@ class Shape:
         self.faults.append(Fault(mark.line + 1, mark.column + 1, message))
 
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ONE_OR_MANY = ("roles", "service_accounts")
 """Keys that take one value as well as a list."""
 

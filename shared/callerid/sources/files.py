@@ -61,13 +61,14 @@ def find(paths: Iterable[str]) -> list[str]:
     Raises:
         NoFileError: for a path that names nothing.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for path in paths:
         files = sorted(_expand(path))
         if not files:
             raise NoFileError(f"{path}: no such file or folder, and no file matches it")
-        found |= dict.fromkeys(files)
-    return list(found)
+        for file in files:
+            found.setdefault(file if file == STANDARD_INPUT else os.path.realpath(file), file)
+    return list(found.values())
 
 
 def _expand(path: str) -> Iterator[str]:
@@ -86,9 +87,23 @@ def _is_pipe(path: str) -> bool:
 
 
 def _walk(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (os.path.join(parent, name) for name in files if not name.startswith("."))  # noqa: PTH118
+    """Yield the regular files below a folder. A folder that can't be listed is yielded itself, to be told."""
+    seen: set[str] = set()
+    closed: list[str] = []
+    for parent, folders, files in os.walk(
+        folder, onerror=lambda error: closed.append(error.filename), followlinks=True
+    ):
+        seen.add(os.path.realpath(parent))
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in shown if os.path.realpath(os.path.join(parent, name)) not in seen]  # noqa: PTH118
+        paths = (os.path.join(parent, name) for name in files if not name.startswith("."))  # noqa: PTH118
+        yield from (path for path in paths if Path(path).is_file())
+    yield from closed
+
+
+def printable_name(path: str) -> str:
+    """Return a path as text that can be written as UTF-8, whatever bytes the file system holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def size_of(path: str) -> int:
