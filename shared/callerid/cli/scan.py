@@ -77,15 +77,21 @@ def scan(paths: tuple[str, ...], policy: str | None, format_: str, every: bool, 
             finish(tally, book)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on, and nothing is left to say
+        _discard_output()
         sys.exit(_STOPPED)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except OSError as error:
+        _discard_output()
         raise _WrongInputError(f"the output cannot be written: {error.strerror}") from error
     gc.freeze()  # there are no cycles to look for once more as the interpreter ends
     _name_unreadable(tally)
     sys.exit(_status(tally, fail_on))
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, so that ending the program does not fail at it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _WrongInputError(click.ClickException):
