@@ -24,8 +24,8 @@ BLOCK_BYTES = 1 << 18
 """Enough lines that decoding them at once pays, few enough that a processor's cache holds them and what they
 become. Blocks four times as large took a sixth longer, half as large a quarter."""
 DOCUMENT_BYTES = 1 << 30
-"""The largest document or line that is unpacked: twenty times CloudTrail's own limit of 50 MB for a packed
-file would not fit a laptop's memory; a gzip bomb must not either."""
+"""The largest document or line that is unpacked. CloudTrail packs at most 50 MB into a file, which unpacks to a
+quarter of this; a gzip bomb must end somewhere."""
 _READ_BYTES = 1 << 18
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
