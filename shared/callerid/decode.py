@@ -192,7 +192,8 @@ def _object(text: str, at: int, prefix: str, of: tuple[str, ...]) -> _Walk:
         if key in of and text[at : at + 1] == "[":
             at, walked = (yield from _list(text, at, position)), True
         else:
-            found[key], at = _value(text, at, position)
+            value, at = _value(text, at, position)
+            found[key] = None if value is DAMAGED else value
         at, sign = _sign(text, at, prefix, "},")
         if sign == "}":
             break
