@@ -149,6 +149,11 @@ class Access(Struct, frozen=True, kw_only=True):
     """The code of the reason that says that this caller is not in the book."""
 
 
+def findings(*codes: str | None) -> tuple[str, ...]:
+    """Return the codes that there are; None is none."""
+    return tuple(filter(None, codes))
+
+
 class Occurrence(NamedTuple):
     """What is of one record alone."""
 

@@ -25,9 +25,8 @@ _NULL = Raw(b"null")
 JSON_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises on data that it cannot decode."""
 
-
 DAMAGED = object()
-"""What stands for JSON within JSON that can't be read."""
+"""What stands for a value that can't be read: JSON within JSON, nesting without end."""
 
 
 class DamagedError(ValueError):
@@ -67,6 +66,11 @@ def parse(data: bytes) -> Any:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def is_object(data: Raw) -> bool:
+    """Tell raw JSON that is an object."""
+    return bytes(data)[:1] == b"{"
 
 
 def raw(value: Any) -> Raw:

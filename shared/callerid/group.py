@@ -68,7 +68,10 @@ def _stable(name: str | None) -> str:
 
 def origin(access: Access) -> str:
     """Return where the caller comes from."""
-    provider = access.provider
-    if provider is not None:
-        return provider.rpartition(":oidc-provider/")[2]
-    return access.origin_account or arn.account_of(access.principal) or access.account or ""
+    return (
+        arn.issuer_of(access.provider)
+        or access.origin_account
+        or arn.account_of(access.principal)
+        or access.account
+        or ""
+    )

@@ -9,8 +9,8 @@ import re
 
 from msgspec.structs import replace
 
-from callerid.access import Access, Cloud, Kind, Outcome, Scope
-from callerid.aws.call import Call, arn_claims, call_of, found, principal_of, user_name_of
+from callerid.access import Access, Cloud, Kind, Outcome, Scope, findings
+from callerid.aws.call import Call, arn_claims, call_of, principal_of, user_name_of
 from callerid.aws.record import Record
 from callerid.names import arn
 
@@ -40,7 +40,7 @@ def role_chain(record: Record) -> Access:
         user_name=user_name_of(identity),
         request_withheld=call.error is not None and call.request.role_arn is None,
         unlisted="principal-unlisted" if identity.arn else "principal-id-unlisted",
-        findings=found(
+        findings=findings(
             call.unknown_type,
             None if principal else "principal-missing",
             _chain(call, upstream),
@@ -97,7 +97,7 @@ def switch_role(record: Record) -> Access:
         claims=arn_claims(switcher),
         origin_account=principal.account if principal else None,
         user_name=(principal.session or principal.name) if principal else None,
-        findings=found(None if switcher else "principal-missing"),
+        findings=findings(None if switcher else "principal-missing"),
     )
     if denied and access.outcome is Outcome.ALLOWED:
         return replace(access, outcome=Outcome.DENIED, error=call.response.switch_role)

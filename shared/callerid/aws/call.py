@@ -42,12 +42,12 @@ class Call(Struct, frozen=True):
     @property
     def error(self) -> str | None:
         """What AWS answered in place of a session."""
-        return self.record.error_code or self.record.error_message
+        return self.record.error
 
     @property
     def outcome(self) -> Outcome:
-        """Whether the call was allowed: CloudTrail names an error where it was not."""
-        return Outcome.DENIED if self.record.error_code or self.record.error_message else Outcome.ALLOWED
+        """Whether the call was allowed."""
+        return outcome_of(self.record)
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -85,9 +85,9 @@ def call_of(record: Record) -> Call:
     )
 
 
-def found(*findings: str | None) -> tuple[str, ...]:
-    """Return the findings that there are."""
-    return tuple(filter(None, findings))
+def outcome_of(record: Record) -> Outcome:
+    """Return whether a call was allowed: CloudTrail names an error where it was not."""
+    return Outcome.DENIED if record.error else Outcome.ALLOWED
 
 
 def principal_of(identity: UserIdentity) -> str | None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from callerid.access import Access, Claim, Cloud, Form, Kind, Scope
-from callerid.aws.call import Call, arn_claims, call_of, found
+from callerid.access import Access, Claim, Cloud, Form, Kind, Scope, findings
+from callerid.aws.call import Call, arn_claims, call_of
 from callerid.aws.record import Record, UserIdentity
-from callerid.names import github
+from callerid.names import arn, github
 
 GOOGLE = "accounts.google.com"
 _PUBLIC_ISSUERS = frozenset(
@@ -22,7 +22,7 @@ def web_identity(record: Record) -> Access:
     """Read a sign-in by an OpenID Connect token: its subject says who, under its issuer alone."""
     call = call_of(record)
     subject, provider = call.identity.user_name or None, call.identity.identity_provider or None
-    issuer = _issuer(provider)
+    issuer = arn.issuer_of(provider)
     crossed = call.additional.cross_partition
     audience = call.response.audience or _audience(call.identity)
     return Access(
@@ -44,20 +44,13 @@ def web_identity(record: Record) -> Access:
         user_name=subject,
         role_claimed=call.additional.role_authorized is True,
         unlisted="subject-unlisted",
-        findings=found(
+        findings=findings(
             call.unknown_type if call.identity.type else None,
             None if subject else "subject-missing",
             "subject-mismatch" if _contradicts(call, issuer) else None,
             _thumbprint(call, issuer),
         ),
     )
-
-
-@lru_cache(maxsize=256)
-def _issuer(provider: str | None) -> str:
-    """Return the issuer without scheme: an IAM provider is an ARN that ends in it, a built-in one is bare."""
-    text = provider or ""
-    return (text.partition(":oidc-provider/")[2] or text).removeprefix("https://").rstrip("/")
 
 
 @lru_cache(maxsize=8192)
@@ -82,7 +75,7 @@ def _contradicts(call: Call, issuer: str) -> bool:
     subject, provider = call.response.web_subject, call.response.provider
     if subject is not None and call.identity.user_name and subject != call.identity.user_name:
         return True
-    return bool(provider and issuer and _issuer(provider) != issuer)
+    return bool(provider and issuer and arn.issuer_of(provider) != issuer)
 
 
 def _thumbprint(call: Call, issuer: str) -> str | None:
@@ -115,7 +108,7 @@ def saml(record: Record) -> Access:
         claims=tuple(Claim(Form.SAML, name, provider) for name in names if name) if provider else (),
         user_name=subject,
         unlisted="subject-unlisted",
-        findings=found(
+        findings=findings(
             call.unknown_type if call.identity.type else None,
             None if subject else "subject-missing",
             "subject-mismatch" if subject and answered not in (None, subject) else None,

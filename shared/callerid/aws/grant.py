@@ -5,8 +5,8 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 
 from __future__ import annotations
 
-from callerid.access import Access, Cloud, Kind, Scope
-from callerid.aws.call import call_of, found, principal_of, user_name_of
+from callerid.access import Access, Cloud, Kind, Scope, findings
+from callerid.aws.call import call_of, principal_of, user_name_of
 from callerid.aws.record import Record, ServiceDetails
 from callerid.decode import decode
 
@@ -29,7 +29,7 @@ def federation_token(record: Record) -> Access:
         origin_account=identity.account,
         user_name=user_name_of(identity),
         untargeted=True,
-        findings=found(
+        findings=findings(
             None if principal_of(identity) else "principal-missing",
             call.unknown_type or by,
         ),
@@ -53,7 +53,7 @@ def root_session(record: Record) -> Access:
         origin_account=call.identity.account,
         user_name=user_name_of(call.identity),
         unlisted="root-session-unlisted",
-        findings=found(call.unknown_type, None if principal_of(call.identity) else "principal-missing"),
+        findings=findings(call.unknown_type, None if principal_of(call.identity) else "principal-missing"),
     )
 
 
@@ -74,7 +74,7 @@ def outbound_token(record: Record) -> Access:
         origin_account=call.identity.account,
         user_name=user_name_of(call.identity),
         untargeted=True,
-        findings=found(call.unknown_type, None if principal_of(call.identity) else "principal-missing"),
+        findings=findings(call.unknown_type, None if principal_of(call.identity) else "principal-missing"),
     )
 
 
@@ -99,5 +99,5 @@ def portal(record: Record) -> Access:
         target=role,
         user_name=user.user_id if user else None,
         unlisted="subject-unlisted",
-        findings=found(None if user and user.user_id else "subject-missing"),
+        findings=findings(None if user and user.user_id else "subject-missing"),
     )

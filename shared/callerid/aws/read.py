@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from msgspec import Raw
 from zlib_ng.zlib_ng import crc32
 
-from callerid.access import Access, Cloud, Kind, Occurrence, Outcome, Scope
+from callerid.access import Access, Cloud, Kind, Occurrence, Scope
+from callerid.aws.call import outcome_of
 from callerid.aws.crossing import READERS, reader_of
 from callerid.aws.record import Record, UserIdentity, identity_of
+from callerid.decode import is_object
 from callerid.moment import utc
 from callerid.names import arn
 
@@ -66,8 +68,8 @@ def _call(record: Record, identity: UserIdentity) -> Access:
         cloud=Cloud.AWS,
         account=record.recipient or identity.account,
         principal=identity.arn or identity.principal_id or identity.invoked_by,
-        outcome=_outcome(record),
-        error=record.error_code or record.error_message,
+        outcome=outcome_of(record),
+        error=record.error,
     )
 
 
@@ -86,8 +88,8 @@ def _session_call(record: Record, identity: UserIdentity, role: str) -> Access:
         target=role,
         session_name=session_name,
         source_identity=context.source_identity or None,
-        outcome=_outcome(record),
-        error=record.error_code or record.error_message,
+        outcome=outcome_of(record),
+        error=record.error,
         scope=Scope.NEVER if _is_service_session(identity) else Scope.REQUIRED,
         findings=_session_findings(identity, session_name, is_person=is_person),
         forwarded=(identity.invoked_by or "").endswith(".amazonaws.com"),
@@ -109,16 +111,12 @@ def _provider(identity: UserIdentity, *, is_person: bool) -> str | None:
     return federation.provider if federation else None
 
 
-def _outcome(record: Record) -> Outcome:
-    return Outcome.DENIED if record.error_code or record.error_message else Outcome.ALLOWED
-
-
 def _is_service_session(identity: UserIdentity) -> bool:
     """Tell sessions that AWS itself gave to an instance or a function: nobody could name a source identity.
 
     Only marks that AWS sets count. A session *name* such as ``i-0abc…`` is the caller's own choice.
     """
-    return bool(identity.session.ec2_role_delivery) or bytes(identity.in_scope_of)[:1] == b"{"
+    return bool(identity.session.ec2_role_delivery) or is_object(identity.in_scope_of)
 
 
 def _session_findings(identity: UserIdentity, session_name: str | None, *, is_person: bool) -> tuple[str, ...]:

@@ -40,6 +40,11 @@ class Record(Struct, frozen=True, gc=False):
     shared_event_id: str | None = field(name="sharedEventID", default=None)
     service_details: Raw = field(name="serviceEventDetails", default=ABSENT)
 
+    @property
+    def error(self) -> str | None:
+        """Return what AWS answered in place of a result; some events have a message and no code."""
+        return self.error_code or self.error_message
+
 
 class LogFile(Struct, frozen=True, gc=False):
     """A log file as CloudTrail delivers it."""

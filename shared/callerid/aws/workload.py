@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/rolesanywhere/latest/userguide/monitoring-cloudtrail
 
 from __future__ import annotations
 
-from callerid.access import Access, Claim, Cloud, Form, Kind, Scope
-from callerid.aws.call import Call, call_of, found, principal_of
+from callerid.access import Access, Claim, Cloud, Form, Kind, Scope, findings
+from callerid.aws.call import Call, call_of, principal_of
 from callerid.aws.record import Record
 from callerid.names import arn
 
@@ -34,7 +34,7 @@ def pod_identity(record: Record) -> Access:
         source_identity=call.source_identity,
         claims=(Claim(Form.POD_IDENTITY, subject, cluster),) if subject and cluster else (),
         unlisted="subject-unlisted",
-        findings=found(None if subject else "session-tags-off"),
+        findings=findings(None if subject else "session-tags-off"),
     )
 
 
@@ -56,7 +56,7 @@ def pod_token(record: Record) -> Access:
         origin_account=identity.account,
         untargeted=True,
         unlisted="pod-token-off-node",
-        findings=found(None if principal_of(identity) else "principal-missing"),
+        findings=findings(None if principal_of(identity) else "principal-missing"),
     )
 
 
@@ -84,7 +84,7 @@ def roles_anywhere(record: Record) -> Access:
         claims=(Claim(Form.ROLES_ANYWHERE, common_name, anchor),) if common_name and anchor else (),
         user_name=common_name,
         unlisted="subject-unlisted",
-        findings=found(None if common_name else "subject-missing"),
+        findings=findings(None if common_name else "subject-missing"),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from importlib import import_module
 
 import click
@@ -21,7 +20,6 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        gc.disable()  # records hold no cycles, and looking for some takes a sixth of a scan
         command: click.Command = getattr(import_module(f"callerid.cli.{cmd_name}"), cmd_name)
         return command
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from callerid.cli.error import WrongInputError
 from callerid.policy.cache import digest_of
 from callerid.policy.fault import PolicyError
 from callerid.policy.load import parse
@@ -22,10 +23,6 @@ def check(policy: str) -> None:
     try:
         document = parse(text, policy)
     except PolicyError as error:
-        raise _FaultyError(str(error)) from error
+        raise WrongInputError(str(error)) from error
     callers, requirements = len(document.callers), len(document.requirements)
     click.echo(f"{policy}: good; {callers:,} callers, {requirements:,} requirements, digest {digest_of(text)}")
-
-
-class _FaultyError(click.ClickException):
-    exit_code = 2

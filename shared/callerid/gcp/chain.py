@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from callerid.decode import is_object
 from callerid.gcp.claims import email_of
 from callerid.gcp.record import Authentication, Delegation
 from callerid.names import principal
@@ -59,4 +60,4 @@ def _name(hop: Delegation) -> str | None:
     name = hop.subject or (first and (first.subject or first.email))
     if name:
         return name
-    return THIRD_PARTY if bytes(hop.third_party)[:1] == b"{" else None
+    return THIRD_PARTY if is_object(hop.third_party) else None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from callerid.access import Access, Cloud, Kind, Outcome, Scope
+from callerid.access import Access, Cloud, Kind, Outcome, Scope, findings
 from callerid.decode import decode, parse
 from callerid.gcp import chain
 from callerid.gcp import claims as claim
@@ -115,7 +115,7 @@ def _token_exchange(entry: Entry, payload: Payload, kind: Kind) -> Access:
         claims=tuple(dict.fromkeys((*claim.of_subject(subject), *claim.of(mapped)))),
         untargeted=True,
         unlisted="subject-unlisted",
-        findings=_present(
+        findings=findings(
             None if subject or mapped else missing(error),
             "principal-unmapped" if unmapped else None,
             "mapped-principal-mismatch" if _disagree(subject, mapped) or _strays(payload, mapped) else None,
@@ -187,7 +187,7 @@ def _impersonation(entry: Entry, payload: Payload) -> Access:
         claims=claim.of(origin),
         origins=tuple(claim.of(name) for name in behind.origins[1:]),
         unlisted="subject-unlisted" if federated else "principal-unlisted",
-        findings=_present(
+        findings=findings(
             None if origin else missing(error),
             "principal-missing" if origin == chain.THIRD_PARTY else None,
             "signed-as-account" if method in ("SignBlob", "SignJwt") else None,
@@ -198,10 +198,6 @@ def _impersonation(entry: Entry, payload: Payload) -> Access:
 def _account_name(resource: str | None) -> str | None:
     """Return what follows ``serviceAccounts/``: an e-mail address or a unique id."""
     return (resource or "").rpartition("serviceAccounts/")[2] or None
-
-
-def _present(*findings: str | None) -> tuple[str, ...]:
-    return tuple(finding for finding in findings if finding)
 
 
 _CODES = {

@@ -14,7 +14,7 @@ from msgspec import Raw
 from zlib_ng.zlib_ng import crc32
 
 from callerid.access import Access, Cloud, Kind, Occurrence, Scope
-from callerid.decode import decode
+from callerid.decode import decode, is_object
 from callerid.gcp import chain
 from callerid.gcp import claims as claim
 from callerid.gcp.crossing import account_of, is_crossing, missing, outcome_of, reader_of
@@ -77,12 +77,11 @@ def read(entry: Entry) -> Access:
     authentication = authentication_of(payload)
     email = claim.email_of(authentication.email or authentication.subject or "")
     behind = chain.of(authentication, besides=(email,))
-    if _is_federated(authentication) and not principal.is_service_account(authentication.email):
+    acts_as_account = principal.is_service_account(authentication.email)
+    if _is_federated(authentication) and not (acts_as_account and behind.origins):
         return _direct_use(entry, payload, authentication, behind)
     if behind.origins:
         return _delegated_use(entry, payload, email or None, behind)
-    if _is_federated(authentication):
-        return _direct_use(entry, payload, authentication, behind)
     if principal.is_service_account(email):
         return _account_use(entry, payload, email, authentication.key_name or None, behind)
     return _access(entry, payload, None, Scope.NEVER, principal=authentication.email or authentication.subject)
@@ -113,10 +112,7 @@ def time(entry: Entry) -> str | None:
 
 def _is_federated(authentication: Authentication) -> bool:
     caller = authentication.subject or authentication.email
-    if principal.is_principal(caller) or principal.gke_of(caller):
-        return True
-    nobody = not caller
-    return nobody and bytes(authentication.third_party)[:1] == b"{"
+    return chain.is_federated(caller) or (not caller and is_object(authentication.third_party))
 
 
 def _access(entry: Entry, payload: Payload, kind: Kind | None, scope: Scope, **fields: object) -> Access:

@@ -84,6 +84,17 @@ def account_of(text: str | None) -> str | None:
     return principal.account if principal else None
 
 
+@lru_cache(maxsize=1024)
+def issuer_of(provider: str | None) -> str:
+    """Return an OIDC issuer as CloudTrail writes it, without scheme and trailing slash.
+
+    An IAM provider's ARN ends in it, a built-in provider is the bare issuer; any other name is returned as it
+    is. What follows the *first* ``:oidc-provider/`` counts: an issuer's own path may repeat it.
+    """
+    text = provider or ""
+    return (text.partition(":oidc-provider/")[2] or text).removeprefix("https://").rstrip("/")
+
+
 def is_identity_center(role: str | None) -> bool:
     """Tell a role that IAM Identity Center keeps, by the path that AWS reserves for them."""
     return role is not None and ":role/aws-reserved/sso.amazonaws.com/" in role

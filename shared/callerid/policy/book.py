@@ -143,7 +143,7 @@ class Book:
     def knows_provider(self, access: Access) -> bool:
         """Tell whether any entry comes through an access's provider: at the exchange itself, later its pool."""
         names = {access.provider or "", *(claim.issuer for claim in access.claims)} - {""}
-        issuer = identities.issuer_of((access.provider or "").partition(":oidc-provider/")[2])
+        issuer = arn.issuer_of(access.provider)
         pool = principal.pool_of(access.provider) or ""
         if not names or (pool and pool == access.provider and pool in self._pools):
             return True

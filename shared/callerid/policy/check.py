@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from callerid.names import github, glob
-from callerid.policy.identity import form_of, issuer_of, keys
+from callerid.names import arn, github, glob
+from callerid.policy.identity import form_of, keys
 from callerid.policy.model import FORMS, TARGETS, Caller, Demand, Document, Identity, Reach, Requirement
 from callerid.policy.shape import Shape
 
@@ -111,7 +111,7 @@ def _strangers(identity: Identity, shape: Shape) -> None:
 def _is_open(identity: Identity, pattern: str) -> bool:
     """Tell a pattern that strangers can come under: one that leaves the owner, the project or the pool open."""
     prefix = glob.literal_prefix(pattern)
-    if identity.oidc and github.is_issuer(issuer_of(identity.oidc.issuer)):
+    if identity.oidc and github.is_issuer(arn.issuer_of(identity.oidc.issuer)):
         return re.match(r"repo:[^/@]+[/@]", prefix) is None
     if identity.principal:
         return "/subject/" not in prefix

@@ -66,7 +66,7 @@ def _own_keys(identity: Identity) -> Iterator[Key]:
 def _issued_keys(identity: Identity) -> Iterator[Key]:
     """Yield the keys of the forms that name an issuer, and the bare subject that Google's logs show of them."""
     if identity.oidc:
-        issuer = issuer_of(identity.oidc.issuer)
+        issuer = arn.issuer_of(identity.oidc.issuer)
         subject = _subject(identity.oidc.subject) if github.is_issuer(issuer) else identity.oidc.subject
         yield Key(Form.OIDC, subject, issuer)
         yield Key(Form.SUBJECT, subject)
@@ -117,11 +117,6 @@ def without_path(text: str) -> str:
     if found is None or found.type not in ("role", "user"):
         return text
     return f"arn:{found.partition}:iam::{found.account}:{found.type}/{found.name}"
-
-
-def issuer_of(text: str) -> str:
-    """Return an issuer as CloudTrail writes it: without scheme and trailing slash."""
-    return text.removeprefix("https://").rstrip("/")
 
 
 def is_recycled(identity: Identity, subject: github.Subject) -> bool:

@@ -1,4 +1,4 @@
-"""A policy file into a book: strict, with every fault named by file, line and column."""
+"""YAML text into a policy: strict, with every fault named by file, line and column."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def _depth(text: str) -> int:
 
 def _compose(text: bytes, name: str) -> yaml.Node:
     try:
-        deepest = _depth(text.decode())
+        decoded = text.decode()
+        deepest = _depth(decoded)
         if deepest > _DEPTH:
             raise PolicyError(name, [Fault(1, 1, f"nested {deepest:,} deep; a policy needs no more than {_DEPTH}")])
-        node = yaml.compose(text.decode(), Loader=_Loader)
+        node = yaml.compose(decoded, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise PolicyError(name, [Fault(1, 1, "expected UTF-8 text")]) from error
     except yaml.MarkedYAMLError as error:
