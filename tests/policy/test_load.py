@@ -34,6 +34,13 @@ GOOD = {
     + "    may_reach:\n      - {aws_role: arn:aws:iam::111111111111:role/r, oaud: x, audience: y}\n"
     + f"      - {{service_account: s@p.iam.gserviceaccount.com, provider: {PROVIDER}}}\n"
     + "      - resource: projects/_/buckets/b/*\n",
+    "one channel for all": "version: 1\nchannels: [{channel: C0123456789}]\n",
+    "every condition, and the rest": (
+        "version: 1\nchannels:\n"
+        "  - {channel: '#web', at_least: high, owners: '*@example.com', accounts: my-project, mention: S0123456789}\n"
+        "  - {channel: G0123456789, owners: [a, b], accounts: ['012345678901', 'example.com:old', '987654']}\n"
+        "  - {channel: '#größe_2-日本'}\n"
+    ),
 }
 
 BAD = {
@@ -79,6 +86,22 @@ BAD = {
     "nothing required": ("version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n", "3:5: expected source_identity, session_name or role_claim"),
     "nobody named": ("version: 1\nrequirements:\n  - source_identity: {mode: warn}\n", "3:5: expected exactly one of roles, service_accounts"),
     "an origin of a role": ("version: 1\nrequirements:\n  - roles: arn:aws:iam::111111111111:role/r\n    origin: {mode: warn}\n", "3:5"),
+    "no channel at all": ("version: 1\nchannels: []\n", "2:11: channels: expected at least one entry"),
+    "findings left over": ("version: 1\nchannels:\n  - {channel: '#web', at_least: low}\n", "3:5: the last entry must have no conditions"),
+    "a channel that nothing reaches": ("version: 1\nchannels:\n  - {channel: '#web', mention: S0123456789}\n  - {channel: '#rest'}\n", "3:5: #web takes every finding, so no entry after it is reached"),
+    "a severity that lets all through": ("version: 1\nchannels:\n  - {channel: '#web', at_least: informational}\n  - {channel: '#rest'}\n", "3:5: #web takes every finding"),
+    "a channel without quotes": ("version: 1\nchannels:\n  - channel: #web\n", "3:13: channel: expected text, got nothing"),
+    "a channel without its sign": ("version: 1\nchannels:\n  - channel: web\n", "3:14: channel: expected a channel's id"),
+    "a person's messages": ("version: 1\nchannels:\n  - channel: D0123456789\n", "3:14: channel: expected a channel's id"),
+    "a channel that no channel can be called": ("version: 1\nchannels:\n  - channel: '#Web'\n", "3:14: channel: expected a channel's id"),
+    "a channel that would ping": ("version: 1\nchannels:\n  - channel: '#<!channel>'\n", "3:14: channel: expected a channel's id"),
+    "no channel given": ("version: 1\nchannels:\n  - at_least: low\n", "3:5: channels: 'channel' must be given"),
+    "a severity that is none": ("version: 1\nchannels:\n  - {channel: '#web', at_least: hihg}\n", "3:33: at_least: did you mean 'high'?, got 'hihg'"),
+    "no owner given": ("version: 1\nchannels:\n  - {channel: '#web', owners: []}\n  - channel: '#rest'\n", "3:31: owners: expected at least one"),
+    "no account given": ("version: 1\nchannels:\n  - {channel: '#web', accounts: []}\n  - channel: '#rest'\n", "3:33: accounts: expected at least one"),
+    "any account's log": ("version: 1\nchannels:\n  - {channel: '#web', accounts: '*'}\n  - channel: '#rest'\n", "3:33: accounts: expected an AWS account or a Google project"),
+    "a mention of everybody": ("version: 1\nchannels:\n  - {channel: '#web', mention: here}\n", "3:32: mention: expected a user group's id"),
+    "a condition that is none": ("version: 1\nchannels:\n  - {channel: '#web', owner: a}\n", "3:23: channels: unknown key 'owner'; did you mean 'owners'?"),
     "an account of eleven digits": ("version: 1\naws_accounts: ['11111111111']\n", "2:15: aws_accounts: expected twelve digits"),
 }  # fmt: skip
 NOT_IN_A_SCHEMA = {
@@ -86,6 +109,7 @@ NOT_IN_A_SCHEMA = {
     "any audience", "an account that is none", "no end of nesting",
     "a key twice", "the same identity twice", "the same name twice", "everybody on GitHub", "everybody's environment",
     "everybody with a mailbox", "every pool", "a subject at Google without its provider",
+    "findings left over", "a channel that nothing reaches", "a severity that lets all through",
 }  # fmt: skip
 """Faults that a JSON Schema cannot state; the loader finds them all the same."""
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 from callerid.access import Access, Claim, Cloud, Form, Kind
-from callerid.judgement import Owner
+from callerid.judgement import Owner, Severity
 from callerid.names import arn, glob, principal
 from callerid.policy import identity as identities
+from callerid.policy.channels import takes
 from callerid.policy.index import Index
-from callerid.policy.model import Caller, Document, Identity, Reach, Requirement
+from callerid.policy.model import Caller, ChannelRule, Document, Identity, Reach, Requirement
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -65,6 +66,7 @@ class Book:
 
     def __init__(self, document: Document, digest: str) -> None:
         self.digest = digest
+        self.document = document
         self.accounts = frozenset(document.aws_accounts) if document.aws_accounts is not None else None
         self.expires = any(caller.expires for caller in document.callers)
         """Whether any entry expires, so that a judgement can depend on the day."""
@@ -73,14 +75,18 @@ class Book:
         """What the judge found of a caller at a target; see :func:`callerid.judge.judge`."""
         self._targets: Memory[tuple[Cloud | None, bool, str | None], About] = Memory()
         self._entries: Index[Entry] = Index()
-        self._guarded: Index[bool] = Index()
+        self._guarded: Index[Caller] = Index()
         self._required: Index[Requirement] = Index()
         self._names: dict[str, list[Entry]] = {}
+        self.keys: list[tuple[identities.Key, Entry]] = []
+        """Every key of the book with its entry: what a closest entry is looked for in."""
         self._providers: set[str] = set()
         self._pools: set[str] = set()
         self._provider_patterns: set[str] = set()
         for caller in document.callers:
             self._add(caller)
+        self._providers.discard("")
+        self._provider_patterns = {provider for provider in self._providers if glob.is_glob(provider)}
         for requirement in filter(is_on, document.requirements):
             for role in requirement.roles:
                 self._required.add("aws_role", identities.without_path(role), requirement)
@@ -92,18 +98,17 @@ class Book:
             entry = Entry(caller, identity)
             for key in identities.keys(identity):
                 self._entries.add(f"{key.form} {key.issuer}", key.value, entry)
+                self.keys.append((key, entry))
                 self._providers.add(key.issuer)
             for name in {caller.name, *identities.user_names(identity)}:
                 self._names.setdefault(name, []).append(entry)
             self._providers.update(_own_providers(identity))
         for reach in caller.may_reach:
             for form, value in _target(reach):
-                self._guarded.add(form, value, kept=True)
+                self._guarded.add(form, value, caller)
             if reach.provider:
                 self._providers.add(reach.provider)
                 self._pools.add(principal.pool_of(reach.provider) or "")
-        self._providers.discard("")
-        self._provider_patterns = {provider for provider in self._providers if glob.is_glob(provider)}
 
     def find(self, claims: Iterable[Claim], access: Access) -> list[Entry]:
         """Return the entries that a record's claims match, the strongest claim's first."""
@@ -125,6 +130,32 @@ class Book:
     def named(self, name: str | None) -> list[Entry]:
         """Return the entries whose caller, or whose user, has this name; users of two accounts may share one."""
         return self._names.get(name, []) if name else []
+
+    def caller(self, name: str) -> Caller | None:
+        """Return the caller of this name."""
+        return next((entry.caller for entry in self.named(name) if entry.caller.name == name), None)
+
+    def holder(self, identity: Identity) -> Caller | None:
+        """Return the caller whose identity this is already, key for key: one identity is one caller."""
+        for key in identities.keys(identity):
+            if key.form is not Form.SUBJECT:
+                for entry in self._entries.find(f"{key.form} {key.issuer}", key.value):
+                    if key in identities.keys(entry.identity):
+                        return entry.caller
+        return None
+
+    def callers_of(self, access: Access) -> list[Caller]:
+        """Return the callers that may reach an access's target."""
+        found = (caller for form, value in _asked(access) for caller in self._guarded.find(form, value))
+        return list({id(caller): caller for caller in found}.values())
+
+    def channel(self, owner: str | None, account: str | None, severity: Severity) -> ChannelRule | None:
+        """Return where a finding goes; None leaves it to the default channel, where the policy names none.
+
+        ``owner`` is that of the caller's entry, ``account`` the account or project whose log it is.
+        """
+        rules = self.document.channels or ()
+        return next((rule for rule in rules if takes(rule, owner, account, severity)), None)
 
     def about(self, access: Access) -> About:
         """Return what the policy says of an access's target."""

@@ -5,8 +5,19 @@ from __future__ import annotations
 import re
 
 from callerid.names import arn, github, glob
+from callerid.policy.channels import takes_all
 from callerid.policy.identity import form_of, keys
-from callerid.policy.model import FORMS, TARGETS, Caller, Demand, Document, Identity, Reach, Requirement
+from callerid.policy.model import (
+    FORMS,
+    TARGETS,
+    Caller,
+    ChannelRule,
+    Demand,
+    Document,
+    Identity,
+    Reach,
+    Requirement,
+)
 from callerid.policy.shape import Shape
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -56,6 +67,8 @@ def document(document: Document, shape: Shape) -> None:
         _caller(caller, shape, owners)
     for requirement in document.requirements:
         _requirement(requirement, shape)
+    if document.channels is not None:
+        _channels(document, document.channels, shape)
 
 
 def _caller(caller: Caller, shape: Shape, owners: dict[tuple[str, ...], str]) -> None:
@@ -187,3 +200,36 @@ def _demand(demand: Demand, shape: Shape) -> None:
         re.compile(demand.matches)
     except re.error as error:
         shape.blame(demand, f"matches: not a regular expression: {error}", "matches")
+
+
+_CHANNEL = re.compile(r"[CG][A-Z0-9]{7,20}|#[^\sA-Z#@&<>|,.:]{1,80}")
+_USER_GROUP = re.compile(r"S[A-Z0-9]{7,20}")
+_LOG_OWNER = re.compile(r"[0-9]+|([a-z0-9.-]+:)?[a-z][a-z0-9-]*")
+"""An AWS account, or a Google project by id or number; the ids of old ones have a domain before them."""
+
+
+def _channels(document: Document, rules: tuple[ChannelRule, ...], shape: Shape) -> None:
+    """Nothing may be left over: a finding that goes nowhere is one that nobody hears of."""
+    for rule in rules:
+        _channel(rule, shape)
+    if not rules:
+        shape.blame(document, "channels: expected at least one entry", "channels")
+        return
+    for rule in filter(takes_all, rules[:-1]):
+        shape.blame(rule, f"{rule.channel} takes every finding, so no entry after it is reached")
+    if not takes_all(rules[-1]):
+        shape.blame(rules[-1], "the last entry must have no conditions: it takes what is left over")
+
+
+def _channel(rule: ChannelRule, shape: Shape) -> None:
+    if not _CHANNEL.fullmatch(rule.channel):
+        expected = 'a channel\'s id (C…, G…) or its name ("#name", in lower case)'
+        shape.blame(rule, f"channel: expected {expected}; got {rule.channel!r}", "channel")
+    if rule.mention is not None and not _USER_GROUP.fullmatch(rule.mention):
+        shape.blame(rule, f"mention: expected a user group's id (S…); got {rule.mention!r}", "mention")
+    for name, values in (("owners", rule.owners), ("accounts", rule.accounts)):
+        if values == ():
+            shape.blame(rule, f"{name}: expected at least one; leave it out where it is no condition", name)
+    for account in rule.accounts or ():
+        if not _LOG_OWNER.fullmatch(account):
+            shape.blame(rule, f"accounts: expected an AWS account or a Google project; got {account!r}", "accounts")

@@ -11,6 +11,8 @@ from typing import Literal
 from msgspec import Struct
 
 Mode = Literal["off", "warn", "enforce"]
+Level = Literal["informational", "low", "medium", "high", "critical"]
+"""The words of :class:`callerid.judgement.Severity`, as a policy writes them."""
 
 
 class Oidc(Struct, frozen=True):
@@ -116,6 +118,19 @@ class Requirement(Struct, frozen=True):
     origin: Presence | None = None
 
 
+class ChannelRule(Struct, frozen=True):
+    """Where findings go: a channel, and the conditions that must all hold. One that is None is not asked."""
+
+    channel: str
+    """A Slack channel's id, or its name behind ``#``."""
+    at_least: Level | None = None
+    owners: tuple[str, ...] | None = None
+    accounts: tuple[str, ...] | None = None
+    """The accounts, projects or organisations whose log it is."""
+    mention: str | None = None
+    """A Slack user group's id."""
+
+
 class Document(Struct, frozen=True):
     """A whole policy file."""
 
@@ -123,3 +138,5 @@ class Document(Struct, frozen=True):
     callers: tuple[Caller, ...] = ()
     aws_accounts: tuple[str, ...] | None = None
     requirements: tuple[Requirement, ...] = ()
+    channels: tuple[ChannelRule, ...] | None = None
+    """The first that takes a finding is where it goes; None leaves all to the default channel."""

@@ -107,7 +107,7 @@ class Shape:
 
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_ONE_OR_MANY = ("roles", "service_accounts")
+_ONE_OR_MANY = ("roles", "service_accounts", "owners", "accounts")
 """Keys that take one value as well as a list."""
 
 
