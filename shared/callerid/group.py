@@ -36,13 +36,13 @@ def group_of(judgement: Judgement) -> Group:
         judgement.severity,
         judgement.caller.name if judgement.caller else who(access),
         origin(access),
-        _container(access) or (access.kind or ""),
+        container(access) or (access.kind or ""),
         access.outcome,
         judgement.reasons,
     )
 
 
-def _container(access: Access) -> str | None:
+def container(access: Access) -> str | None:
     """Return the target; of a resource reached directly what holds it, ``projects/_/buckets/NAME``, say."""
     if access.kind is not Kind.DIRECT_USE or access.target is None:
         return access.target

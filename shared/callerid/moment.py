@@ -39,3 +39,17 @@ def utc(text: str | None) -> str | None:
         return None
     decimals = f".{fraction[:6]}" if fraction else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{decimals}Z"
+
+
+def epoch(moment: str) -> float:
+    """Return a moment in RFC 3339 as seconds since 1970."""
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def at(seconds: float) -> str:
+    """Return seconds since 1970 as RFC 3339 in UTC, to the second.
+
+    >>> at(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -11,7 +11,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import msgspec
 from msgspec import Struct, field
@@ -22,6 +22,8 @@ from callerid.engine import Engine, unreadable
 from callerid.envelope import Batch, PassedOver, Unreadable
 from callerid.group import Group, group_of
 from callerid.judgement import FINDINGS, Judgement, Severity, Verdict, line
+from callerid.ledger import part as parts
+from callerid.ledger.part import Unit
 from callerid.policy.book import Book
 from callerid.sources import files
 
@@ -108,13 +110,23 @@ class Select(msgspec.Struct, frozen=True):
 Emit = Callable[[bytes], object]
 
 
+class Keep(Protocol):
+    """Where a scan's units go, if they go anywhere: the ledger."""
+
+    def __call__(self, units: Sequence[Unit], marker: str, /) -> object:
+        """Keep the units of one block; ``marker`` is the digest of its content."""
+
+
 class Scanner:
     """Scans one file after another with one engine, whose memo goes from file to file."""
 
-    def __init__(self, book: Book | None, select: Select) -> None:
+    def __init__(self, book: Book | None, select: Select, keep: Keep | None = None) -> None:
         self._engine = Engine(book)
         self._policy = book.digest if book else None
         self._select = select
+        self._keep = keep
+        self._units: list[Unit] = []
+        """Of the block that is being read, where they are kept."""
         self._encode = msgspec.json.Encoder().encode
 
     def scan(self, path: str, emit: Emit) -> Tally:
@@ -134,6 +146,9 @@ class Scanner:
                         tally.passed_over[item.what] += 1
                     case _:
                         assert_never(item)
+            if self._keep is not None:
+                self._keep(self._units, _content(block, name))
+                self._units = []
         return tally
 
     def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit) -> None:
@@ -144,6 +159,8 @@ class Scanner:
         tally.severities.update(judgements[index].severity for index in findings)
         if self._select.groups:
             _group(tally, batch, judgements)
+        if self._keep is not None:
+            self._units += parts.units(batch, judgements, name, by_id=False)
         wanted = range(len(judgements)) if self._select.every else findings if self._select.findings else ()
         for index in wanted:
             self._emit(judgements[index], batch.occurrence(index, name), emit)
@@ -153,11 +170,18 @@ class Scanner:
         tally.verdicts[Verdict.UNREADABLE] += 1
         if len(tally.unreadable) < UNREADABLE_KEPT:
             tally.unreadable.append(UnreadableRecord(occurrence.source, item.reason, judgement.detail))
+        if self._keep is not None:
+            self._units += parts.aside([(item, judgement)], name)
         if self._select.every:
             self._emit(judgement, occurrence, emit)
 
     def _emit(self, judgement: Judgement, occurrence: Occurrence, emit: Emit) -> None:
         emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
+
+
+def _content(block: files.Block, name: str) -> str:
+    """Return what a block is known by wherever it lies; one without content only by its name."""
+    return files.content_of(block) + ("" if block.data else f" {name}")
 
 
 def _group(tally: Tally, batch: Batch, judgements: Sequence[Judgement]) -> None:
@@ -179,24 +203,26 @@ def scan(
     select: Select,
     emit: Emit,
     jobs: int = 1,
+    keeper: Callable[[], Keep] | None = None,
     done: Callable[[str], object] = lambda path: None,
 ) -> Tally:
     """Return the tally of all files. ``emit`` gets the wanted judgements in the order of the files.
 
-    ``done`` is called with each file as its results are in. Where nobody wants the judgements one by one,
-    the largest files go first, so that no process is left alone with one.
+    ``keeper`` makes, in each process, what keeps the units. ``done`` is called with each file as its results are
+    in. Where nobody wants the judgements one by one, the largest files go first, so that no process is left alone
+    with one.
     """
     paths = list(paths)
     if not (select.findings or select.every):
         paths.sort(key=files.size_of, reverse=True)
     tally = Tally()
     if jobs > 1 and len(paths) > 1 and files.STANDARD_INPUT not in paths:
-        for path, part, lines in _in_processes(paths, book, select, min(jobs, len(paths))):
+        for path, part, lines in _in_processes(paths, book, select, keeper, min(jobs, len(paths))):
             tally.merge(part)
             emit(lines)
             done(path)
         return tally
-    scanner = Scanner(book, select)
+    scanner = Scanner(book, select, keeper() if keeper else None)
     for path in paths:
         tally.merge(scanner.scan(path, emit))
         done(path)
@@ -209,11 +235,11 @@ _worker: list[Scanner] = []
 
 
 def _in_processes(
-    paths: Sequence[str], book: Book | None, select: Select, jobs: int
+    paths: Sequence[str], book: Book | None, select: Select, keeper: Callable[[], Keep] | None, jobs: int
 ) -> Iterator[tuple[str, Tally, bytes]]:
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  # costs a fifth of a small scan's start
 
-    with ProcessPoolExecutor(jobs, initializer=_start, initargs=(book, select)) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_start, initargs=(book, select, keeper)) as pool:
         rest = iter(paths)
         waiting = deque((path, pool.submit(_work, path)) for path in islice(rest, jobs * _AHEAD))
         while waiting:
@@ -223,9 +249,9 @@ def _in_processes(
             yield path, part, lines
 
 
-def _start(book: Book | None, select: Select) -> None:
+def _start(book: Book | None, select: Select, keeper: Callable[[], Keep] | None) -> None:
     gc.disable()  # as in the command itself
-    _worker.append(Scanner(book, select))
+    _worker.append(Scanner(book, select, keeper() if keeper else None))
 
 
 def _work(path: str) -> tuple[Tally, bytes]:

@@ -8,7 +8,7 @@ import click
 
 from callerid import __version__
 
-_COMMANDS = ("scan", "explain", "check")
+_COMMANDS = ("scan", "alerts", "deliver", "slack-selftest", "explain", "check")
 
 
 class _Commands(click.Group):
@@ -20,7 +20,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"callerid.cli.{cmd_name}"), cmd_name)
+        module = import_module(f"callerid.cli.{cmd_name.rpartition('-')[2]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO
 
 import click
@@ -54,8 +55,17 @@ _THRESHOLDS = ("any", *(severity.value for severity in Severity), "never")
     show_default=True,
     help="Exit with 1 where a finding is at least this severe.",
 )
+@click.option("--ledger", metavar="URL", help="Also record what is found; sqlite:///FILE, dynamodb://…, firestore://….")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to use. [default: one a core]")
-def scan(paths: tuple[str, ...], policy: str | None, format_: str, every: bool, fail_on: str, jobs: int | None) -> None:
+def scan(
+    paths: tuple[str, ...],
+    policy: str | None,
+    format_: str,
+    every: bool,
+    fail_on: str,
+    ledger: str | None,
+    jobs: int | None,
+) -> None:
     """Judge the records in files, folders and patterns; - is standard input.
 
     Reads CloudTrail log files, EventBridge events, `aws cloudtrail lookup-events`, Cloud Audit Logs as gcloud
@@ -75,7 +85,7 @@ def scan(paths: tuple[str, ...], policy: str | None, format_: str, every: bool, 
         raise WrongInputError("standard output is closed")
     try:
         with _printer(format_, sys.stdout.buffer) as (emit, finish):
-            tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit)
+            tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit, ledger=ledger)
             finish(tally, book)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -104,13 +114,22 @@ def _scan(
     every: bool,
     jobs: int | None,
     emit: scanning.Emit,
+    ledger: str | None,
 ) -> scanning.Tally:
     select = scanning.Select(findings=format_ != "table", every=every, groups=format_ == "table")
     size = sum(map(files.size_of, found))
     if jobs is None:
         jobs = scanning.cores() if size >= _POOL_PAYS_BYTES else 1
     with _progress(size) as done:
-        return scanning.scan(found, book, select=select, emit=emit, jobs=jobs, done=done)
+        keeper = _keeper(ledger, book) if ledger else None
+        return scanning.scan(found, book, select=select, emit=emit, jobs=jobs, keeper=keeper, done=done)
+
+
+def _keeper(url: str, book: Book | None) -> Callable[[], scanning.Keep]:
+    """Return what makes, in each process, the way into the ledger."""
+    from callerid.cli.ledger import keeper  # a scan without a ledger needs neither it nor a database
+
+    return partial(keeper, url, book)
 
 
 @contextmanager

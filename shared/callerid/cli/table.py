@@ -28,17 +28,17 @@ _ORDER = (
     Verdict.IDENTIFIED,
     Verdict.NAMED,
 )
-_STYLES = {
+STYLES = {
     Verdict.ANONYMOUS: "bold red",
     Verdict.UNEXPECTED: "bold yellow",
     Verdict.UNATTRIBUTABLE: "magenta",
     Verdict.IDENTIFIED: "green",
     Verdict.NAMED: "green",
 }
-_STEPS = {kind.value: f"({kind.value.replace('-', ' ')})" for kind in Kind}
+STEPS = {kind.value: f"({kind.value.replace('-', ' ')})" for kind in Kind}
 """What stands for the target of kinds that have none."""
 _NAMELESS = (Verdict.ANONYMOUS, Verdict.UNATTRIBUTABLE)
-_NOBODY = "(nobody named)"
+NOBODY = "(nobody named)"
 _SESSIONS = "(sessions)"
 """Sessions that a requirement only warns about: each has its own name, which says no more than that."""
 
@@ -75,7 +75,7 @@ def _findings(rows: list[tuple[Group, Row]]) -> Table:
     table = _empty("verdict\nhow often, when (UTC)")
     table.add_column("why", overflow="fold", ratio=1)
     for group, row in rows:
-        verdict = Text(f"{group.verdict}, {group.severity}", style=_STYLES[group.verdict])
+        verdict = Text(f"{group.verdict}, {group.severity}", style=STYLES[group.verdict])
         verdict.append(f"\n{_times(row)}\n{_span(row)}", style="default not bold")
         table.add_row(verdict, _who(group), _target(group), _why(group), end_section=True)
     return table
@@ -85,7 +85,7 @@ def _others(rows: list[tuple[Group, Row]]) -> Table:
     table = _empty("verdict\nhow often")
     table.add_column("first\nlast (UTC)", no_wrap=True)
     for group, row in rows:
-        verdict = Text(group.verdict, style=_STYLES[group.verdict])
+        verdict = Text(group.verdict, style=STYLES[group.verdict])
         verdict.append(f"\n{_times(row)}", style="default")
         who = _who(group)
         if group.reasons:
@@ -108,8 +108,8 @@ def _times(row: Row) -> str:
 
 def _who(group: Group) -> Text:
     """Return who it was over from where; an account that the name holds already is not told twice."""
-    nobody = _NOBODY if group.verdict in _NAMELESS else _SESSIONS
-    who, origin = _short(group.who) or nobody, _short(group.origin) or "–"
+    nobody = NOBODY if group.verdict in _NAMELESS else _SESSIONS
+    who, origin = short(group.who) or nobody, short(group.origin) or "–"
     if origin.startswith("account "):
         who = who.removesuffix(origin.replace("account ", "\n"))
     return Text(who, style="bold").append(f"\n{origin}", style="not bold")
@@ -122,7 +122,7 @@ def _why(group: Group) -> Text:
     return text
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Return a name from a log, safe to print and as short as it stays one.
 
     ``role/NAME`` over its account, a provider as ``POOL/ID``, a service account without the common suffix.
@@ -140,7 +140,7 @@ def _short(name: str) -> str:
 
 def _target(group: Group) -> Text:
     """Return what was reached; where the record names no target, which step it was."""
-    text = Text(_STEPS.get(group.target) or _short(group.target) or "–")
+    text = Text(STEPS.get(group.target) or short(group.target) or "–")
     return text.append("\ndenied", style="bold") if group.outcome == "denied" else text
 
 

@@ -8,13 +8,15 @@ the same memory; any other JSON is one block.
 from __future__ import annotations
 
 import glob
+import hashlib
+import io
 import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from zlib_ng import gzip_ng, zlib_ng
@@ -123,12 +125,52 @@ def blocks(path: str) -> Iterator[Block]:
         yield Block(b"", is_lines=False, damage="file-unreadable", detail=error.strerror or str(error))
 
 
+class Body(Protocol):
+    """What comes over a connection, as the clouds' clients give it."""
+
+    def read(self, amt: int, /) -> bytes:
+        """Return at most so many bytes, none at the end."""
+
+
+class Incoming(io.RawIOBase):
+    """A body as a stream that :class:`io.BufferedReader` can look ahead in."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with what comes next; 0 at the end."""
+        data = self._body.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def content_of(block: Block) -> str:
+    """Return what a block is known by, wherever it lies."""
+    digest = hashlib.sha256(block.data)
+    digest.update((block.damage or "").encode())
+    return digest.hexdigest()
+
+
+def stream_blocks(stream: io.BufferedReader) -> Iterator[Block]:
+    """Yield the blocks of what comes over a connection. What breaks off is raised, and to be read anew."""
+    yield from _blocks(_Chunks(_unpacked(stream)))
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[_Stream]:
     descriptor = sys.stdin.fileno() if path == STANDARD_INPUT else path
     with open(descriptor, "rb", closefd=path != STANDARD_INPUT) as stream:  # a descriptor too
-        packed = stream.peek(2)[:2] == _GZIP
-        yield gzip_ng.GzipNGFile(fileobj=stream) if packed else stream  # type: ignore[no-untyped-call]
+        yield _unpacked(stream)
+
+
+def _unpacked(stream: io.BufferedReader) -> _Stream:
+    packed = stream.peek(2)[:2] == _GZIP
+    return gzip_ng.GzipNGFile(fileobj=stream) if packed else stream  # type: ignore[no-untyped-call]
 
 
 class _Chunks:

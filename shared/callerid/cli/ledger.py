@@ -1,0 +1,51 @@
+"""The ledger as the command line opens it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from callerid.cli.error import WrongInputError
+from callerid.ledger.part import Unit
+from callerid.ledger.record import Recorded, Recorder
+from callerid.ledger.store import Store, UnavailableError
+from callerid.ledger.url import FORMS, LedgerUrlError, connect
+from callerid.monitor import briefing
+from callerid.policy.book import Book
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+required: Decorator = click.option(
+    "--ledger",
+    metavar="URL",
+    envvar="CALLERID_LEDGER",
+    required=True,
+    help=f"The ledger: {FORMS}. [env: CALLERID_LEDGER]",
+)
+"""The option of every command that cannot do without."""
+
+
+def opened(url: str) -> Store:
+    """Return the store that a URL names; one message and exit status 2 where there is none."""
+    try:
+        return connect(url)
+    except (LedgerUrlError, UnavailableError) as error:
+        raise WrongInputError(str(error)) from error
+
+
+class Keeper:
+    """Records the blocks of a scan's files, each once whatever its file is called."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __call__(self, units: Sequence[Unit], marker: str, /) -> Recorded:
+        """Record the units of one block."""
+        return self._recorder.record(units, now=time.time(), marker=marker)
+
+
+def keeper(url: str, book: Book | None) -> Keeper:
+    """Return what records into the ledger that a URL names; each process of a scan makes its own."""
+    return Keeper(Recorder(opened(url), briefing(book)))

@@ -1,0 +1,1 @@
+"""What was seen and what was sent, remembered: one logic, on whichever store there is."""

@@ -1,0 +1,189 @@
+"""Findings into alerts: repeats fold into one message, a graver one raises it, a quiet hour ends it.
+
+Everything here happens within the one write that also keeps the records' ids: what is counted is told, and what
+is told is counted, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from callerid import finding
+from callerid.access import Occurrence, Outcome
+from callerid.group import origin, who
+from callerid.judgement import SEVERITIES, Judgement, Severity, line
+from callerid.ledger.rows import Advice, Alert, Due, Tally
+from callerid.ledger.store import Key
+from callerid.ledger.work import Work
+
+QUIET_SECONDS = 3600
+"""So long after the latest event a window closes, and the next event is told anew."""
+HEARD_SECONDS = 300
+"""How fine an alert knows when it was last heard; finer would write its row at every batch of a storm."""
+AFTERCARE_SECONDS = 600
+"""So long after the latest event the sender looks whether the message still says the right count."""
+MARGIN_SECONDS = 60
+"""A write that takes longer than this has failed: whoever finds less aftercare left renews it."""
+EDIT_SECONDS = 30
+"""Between two edits of one message."""
+_KEPT_NAMES = 5
+
+
+class Brief(NamedTuple):
+    """What a new alert tells beside the finding itself: of the policy that judged it."""
+
+    policy: str | None = None
+    advice: Advice = Advice()
+    channel: str = ""
+    mention: str = ""
+
+
+Briefing = Callable[[Judgement, Severity], Brief]
+
+
+def keys_of_finding(judgement: Judgement, shard: int) -> Iterator[Key]:
+    """Yield the rows that a finding touches."""
+    key = finding.key(judgement)
+    yield Alert.row(key)
+    yield Due.key(key)
+    yield Tally.key(key, shard)
+    if judgement.access.outcome is Outcome.ALLOWED:
+        yield Alert.row(finding.key(judgement, Outcome.DENIED))
+
+
+def fold(
+    work: Work, judgement: Judgement, occurrences: Sequence[Occurrence], brief: Briefing, *, shard: int, now: float
+) -> None:
+    """Add findings of one judgement, each counted for the first time, to their alert; open it where none is open."""
+    key = finding.key(judgement)
+    alert = work.get(Alert.row(key), Alert)
+    due = work.get(Due.key(key), Due)
+    if alert is None or _is_closed(alert, due, now):
+        alert = _opened(work, judgement, occurrence=occurrences[0], brief=brief, past=alert, now=now)
+        work.put(Alert.row(key), alert)
+    else:
+        _heard(work, key, alert, judgement, now)
+    _tally(work, alert, judgement.access.session_name, occurrences, shard)
+    look_after(work, alert, now)
+
+
+def withdraw(work: Work, key: str, *, shard: int, now: float) -> None:
+    """Note that an event of a finding was named after all, by the other account's copy of the call."""
+    alert = work.get(Alert.row(key), Alert)
+    if alert is None:
+        return
+    tally = _tally_of(work, alert, shard)
+    tally.withdrawn += 1
+    work.put(Tally.key(key, shard), tally)
+    look_after(work, alert, now)
+
+
+def look_after(work: Work, alert: Alert, now: float) -> None:
+    """See to it that the sender looks at an alert; of a finding that a storm tells, at the storm."""
+    key = alert.storm if alert.state == "in-storm" and alert.storm else alert.key
+    due = work.get(Due.key(key), Due)
+    posted = alert.state in ("sent", "in-storm", "withdrawn")
+    if due is not None and due.until > now + MARGIN_SECONDS and due.posted <= posted:
+        return
+    at = max(now, alert.edited + EDIT_SECONDS) if posted else now
+    row = due or Due(since=now, at=at, until=0, channel=alert.channel, severity=alert.severity, posted=posted)
+    if row.posted and not posted:
+        row.since, row.at, row.posted = now, now, False
+    row.until = now + AFTERCARE_SECONDS
+    work.put(Due.key(key), row)
+
+
+def _is_closed(alert: Alert, due: Due | None, now: float) -> bool:
+    """Tell a window that a quiet hour ended; one that is still waiting to be sent stays open."""
+    return due is None and now - alert.heard >= QUIET_SECONDS
+
+
+def _opened(
+    work: Work, judgement: Judgement, *, occurrence: Occurrence, brief: Briefing, past: Alert | None, now: float
+) -> Alert:
+    name, came_from = finding.caller_class(judgement)
+    severity, denied = _after_denials(work, judgement)
+    told = brief(judgement, severity)
+    return Alert(
+        key=finding.key(judgement),
+        window=past.window + 1 if past else 1,
+        opened=now,
+        heard=now,
+        line=line(judgement, occurrence, told.policy),
+        rule=finding.rule(judgement),
+        who=judgement.caller.name if judgement.caller else name or who(judgement.access),
+        origin=came_from or origin(judgement.access),
+        severity=severity,
+        advice=told.advice,
+        channel=told.channel,
+        mention=told.mention,
+        denied_before=denied,
+        before=past.before + past.shown if past else 0,
+        previous=past.shown if past else 0,
+        announced=now,
+    )
+
+
+def _after_denials(work: Work, judgement: Judgement) -> tuple[Severity, int]:
+    """Return how grave a new alert is: the first success after denials is one step graver; and the denials."""
+    severity = judgement.severity
+    if judgement.access.outcome is not Outcome.ALLOWED:
+        return severity, 0
+    denied = work.get(Alert.row(finding.key(judgement, Outcome.DENIED)), Alert)
+    if denied is None:
+        return severity, 0
+    return SEVERITIES[min(severity.rank + 1, Severity.CRITICAL.rank)], total(work, denied).count
+
+
+def _heard(work: Work, key: str, alert: Alert, judgement: Judgement, now: float) -> None:
+    """Note another event of an open alert: its row is written only where that changes what it says."""
+    changed = now - alert.heard >= HEARD_SECONDS
+    if changed:
+        alert.heard = now
+    if judgement.severity.rank > Severity(alert.severity).rank:
+        alert.announce += (f"Now {judgement.severity}, was {alert.severity}.",)
+        alert.severity = judgement.severity
+        changed = True
+    if alert.state == "withdrawn":
+        alert.state = "pending"
+        changed = True
+    if changed:
+        work.put(Alert.row(key), alert)
+
+
+def _tally(work: Work, alert: Alert, session: str | None, occurrences: Sequence[Occurrence], shard: int) -> None:
+    tally = _tally_of(work, alert, shard)
+    times = [occurrence.time for occurrence in occurrences if occurrence.time]
+    tally.count += len(occurrences)
+    tally.first = min(filter(None, (tally.first, *times)), default=None)
+    tally.last = max(filter(None, (tally.last, *times)), default=None)
+    tally.sessions = _names(tally.sessions, (session,))
+    tally.regions = _names(tally.regions, (occurrence.region for occurrence in occurrences))
+    work.put(Tally.key(alert.key, shard), tally)
+
+
+def total(work: Work, alert: Alert) -> Tally:
+    """Return how often an alert's finding came in its window, all shards added up."""
+    keys = [Tally.key(alert.key, shard) for shard in range(work.shards)]
+    work.fetch(keys)
+    found = [tally for key in keys if (tally := work.get(key, Tally)) and tally.window == alert.window]
+    return Tally(
+        window=alert.window,
+        count=sum(tally.count for tally in found),
+        withdrawn=sum(tally.withdrawn for tally in found),
+        first=min(filter(None, (tally.first for tally in found)), default=None),
+        last=max(filter(None, (tally.last for tally in found)), default=None),
+        sessions=_names((), (name for tally in found for name in tally.sessions)),
+        regions=_names((), (name for tally in found for name in tally.regions)),
+    )
+
+
+def _tally_of(work: Work, alert: Alert, shard: int) -> Tally:
+    """Return the shard's tally of this window; what it holds of an earlier one is past."""
+    tally = work.get(Tally.key(alert.key, shard), Tally)
+    return tally if tally is not None and tally.window == alert.window else Tally(alert.window)
+
+
+def _names(kept: tuple[str, ...], more: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*kept, *filter(None, more))))[:_KEPT_NAMES]

@@ -1,0 +1,279 @@
+"""Units into the ledger: each record once, however often and in whatever order it is delivered.
+
+One write holds the ids, the counters, the pending alert and how far the delivery is. What was written is never
+written again; what was not is found missing when the delivery comes anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+from callerid import finding, moment
+from callerid.access import Occurrence
+from callerid.judgement import Verdict
+from callerid.ledger.fold import Briefing, fold, keys_of_finding, withdraw
+from callerid.ledger.part import UNDATED, Unit, fullness, merged
+from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Aside, Count, Counted, Marker, Seen, Source, tag
+from callerid.ledger.store import Key, Store
+from callerid.ledger.work import TooManyError, Work, settle
+
+_END = "~"
+"""Sorts behind every digest."""
+_ROWS_OF_UNIT = 4
+"""Count, seen, source and a share of the marker; a finding has three more. An estimate: what is too much is split."""
+_HEARD_SECONDS = 300
+"""How fine the ledger knows when a source was last heard; finer would write at every batch."""
+
+
+class Recorded(NamedTuple):
+    """What a delivery added: a record that was counted before adds nothing."""
+
+    records: int = 0
+    findings: int = 0
+
+
+class _Piece(NamedTuple):
+    """A part of a unit that is written at once; ``is_last`` where the unit is complete with it."""
+
+    unit: Unit
+    singles: Sequence[Occurrence]
+    is_last: bool
+
+
+class Recorder:
+    """Writes what was judged. ``brief`` says what a new alert tells beside the finding itself."""
+
+    def __init__(self, store: Store, brief: Briefing, *, pause: Callable[[float], object] | None = None) -> None:
+        self._store = store
+        self._brief = brief
+        self._pause = {"pause": pause} if pause else {}
+
+    def record(self, units: Sequence[Unit], *, now: float, marker: str | None = None) -> Recorded:
+        """Count units once. ``marker`` is the id of the delivery that they are the whole content of.
+
+        Without a marker every record must have been kept by its id. ``now`` is the time of receipt in seconds
+        since 1970.
+
+        Raises:
+            UnavailableError: nothing is lost; deliver again.
+        """
+        done = self._done(marker)
+        ordered = [unit for unit in merged(units) if unit.digest > done]
+        total = Recorded()
+        chunks = list(_chunks(ordered, self._store.most_writes))
+        for index, chunk in enumerate(chunks):
+            end = _END if index == len(chunks) - 1 else ""
+            added = self._write(chunk, marker, end, now)
+            total = Recorded(total.records + added.records, total.findings + added.findings)
+        return total
+
+    def _done(self, marker: str | None) -> str:
+        if marker is None:
+            return ""
+        row = Work(self._store).get(Marker.key(marker), Marker)
+        return row.done if row else ""
+
+    def _write(self, pieces: Sequence[_Piece], marker: str | None, end: str, now: float) -> Recorded:
+        """Write pieces in one go, or, where they are too many rows, half by half."""
+        try:
+            return settle(lambda attempt: self._attempt(pieces, marker, end, now, attempt), **self._pause)
+        except TooManyError:
+            first, second = _halves(pieces)
+            added = self._write(first, marker, "", now)
+            more = self._write(second, marker, end, now)
+            return Recorded(added.records + more.records, added.findings + more.findings)
+
+    def _attempt(self, pieces: Sequence[_Piece], marker: str | None, end: str, now: float, attempt: int) -> Recorded:
+        shard = (crc32((marker or _first_id(pieces)).encode()) + attempt) % self._store.shards
+        work = Work(self._store, _keys(pieces, marker, shard))
+        if marker is not None:
+            pieces = _advance(work, Marker.key(marker), pieces, end, now)
+        step = _Step(work, self._brief, shard, now)
+        added = [step.add(piece) for piece in pieces]
+        work.commit()
+        return Recorded(sum(one.records for one in added), sum(one.findings for one in added))
+
+
+class _Step:
+    """One write: pieces added to the rows of one unit of work."""
+
+    def __init__(self, work: Work, brief: Briefing, shard: int, now: float) -> None:
+        self._work = work
+        self._brief = brief
+        self._shard = shard
+        self._now = now
+
+    def add(self, piece: _Piece) -> Recorded:
+        unit = piece.unit
+        fresh = [occurrence for occurrence in piece.singles if self._is_fresh(unit, occurrence)]
+        mass = unit.count if piece.is_last else 0
+        if not fresh and not mass:
+            return Recorded()
+        times = [occurrence.time for occurrence in fresh if occurrence.time]
+        if mass:
+            times += [time for time in (unit.first, unit.last) if time]
+        self._count(unit, len(fresh) + mass, times)
+        if fresh and unit.is_finding:
+            fold(self._work, unit.judgement, fresh, self._brief, shard=self._shard, now=self._now)
+        for source, reason, detail in unit.unreadable:
+            row = Aside(source, reason, detail, self._now)
+            self._work.put(Aside.key(moment.at(self._now)[:10], source, reason), row, expires=self._now + COUNTS_KEPT)
+        return Recorded(len(fresh) + mass, len(fresh) if unit.is_finding else 0)
+
+    def _is_fresh(self, unit: Unit, occurrence: Occurrence) -> bool:
+        """Keep a record's id. Tell whether it counts as an access of its own."""
+        key = Counted.key(occurrence.access_id)
+        prior = self._work.get(key, Counted)
+        if prior is None:
+            self._work.put(key, _counted(unit, occurrence.record_id), expires=self._now + IDS_KEPT)
+            return True
+        if prior.record_id != occurrence.record_id and fullness(unit.judgement) > prior.detail:
+            self._speak(key, prior, unit, occurrence)
+        return False
+
+    def _speak(self, key: Key, prior: Counted, unit: Unit, occurrence: Occurrence) -> None:
+        """Let a fuller copy of a counted access speak: its count moves, and so does what a person is told."""
+        self._add(prior, -1)
+        self._count(unit, 1, [occurrence.time] if occurrence.time else [])
+        if unit.is_finding and prior.finding is None:
+            fold(self._work, unit.judgement, [occurrence], self._brief, shard=self._shard, now=self._now)
+        elif not unit.is_finding and prior.finding is not None:
+            withdraw(self._work, prior.finding, shard=self._shard, now=self._now)
+        counted = _counted(unit, occurrence.record_id)
+        if unit.is_finding and prior.finding is not None:
+            counted.finding = prior.finding  # it is told already
+        self._work.put(key, counted, expires=self._now + IDS_KEPT)
+
+    def _count(self, unit: Unit, number: int, times: list[str]) -> None:
+        verdict = unit.judgement.verdict
+        count = self._add(_counted(unit, ""), number)
+        count.first = min(filter(None, (count.first, *times)), default=None)
+        count.last = max(filter(None, (count.last, *times)), default=None)
+        if unit.hour == UNDATED or verdict is Verdict.UNREADABLE:
+            return
+        self._hear(unit, times)
+        if verdict is not Verdict.OUT_OF_SCOPE:
+            self._see(unit, times)
+
+    def _add(self, counted: Counted, number: int) -> Count:
+        """Add to the count that an access belongs to, or, where ``number`` is negative, take away."""
+        key = Count.key(counted.day, counted.route, self._shard)
+        count = self._work.get(key, Count) or Count(counted.day, counted.route)
+        for counts, words in (
+            (count.counts, (tag(counted.verdict, counted.outcome),)),
+            (count.kinds, (counted.kind,)),
+            (count.reasons, counted.reasons),
+        ):
+            for word in words:
+                counts[word] = counts.get(word, 0) + number
+        self._work.put(key, count, expires=self._now + COUNTS_KEPT)
+        return count
+
+    def _see(self, unit: Unit, times: list[str]) -> None:
+        """Note when a route was first and last seen, once for a day."""
+        key = Seen.key(unit.route)
+        seen = self._work.get(key, Seen)
+        first, last = min(times), max(times)
+        if seen is None:
+            self._work.put(key, Seen(unit.route, first, last), expires=self._now + COUNTS_KEPT)
+        elif first < seen.first or last[:10] > seen.last[:10]:
+            seen.first, seen.last = min(first, seen.first), max(last, seen.last)
+            self._work.put(key, seen, expires=self._now + COUNTS_KEPT)
+
+    def _hear(self, unit: Unit, times: list[str]) -> None:
+        """Note in which hour a log was heard."""
+        access = unit.judgement.access
+        place = (access.cloud or "", access.account or "", unit.region, unit.day)
+        key = Source.key(*place)
+        source = self._work.get(key, Source) or Source(*place)
+        hours, last = source.hours | 1 << int(unit.hour[11:13]), max(times)
+        if hours != source.hours or source.last is None or _is_later(last, source.last):
+            source.hours, source.last = hours, max(last, source.last or "")
+            self._work.put(key, source, expires=self._now + COUNTS_KEPT)
+
+
+def _first_id(pieces: Sequence[_Piece]) -> str:
+    """Return an id by which deliveries without a marker spread over the shards."""
+    return next((occurrence.record_id for piece in pieces for occurrence in piece.singles), "")
+
+
+def _advance(work: Work, key: Key, pieces: Sequence[_Piece], end: str, now: float) -> Sequence[_Piece]:
+    """Move the marker, and return what is still to be written: somebody else may count the same delivery."""
+    row = work.get(key, Marker) or Marker("")
+    done = end or max((piece.unit.digest for piece in pieces if piece.is_last), default="")
+    if done > row.done:
+        work.put(key, Marker(done), expires=now + IDS_KEPT)
+    return [piece for piece in pieces if piece.unit.digest > row.done]
+
+
+def _counted(unit: Unit, record_id: str) -> Counted:
+    """Return what an access of a unit is counted as."""
+    judgement = unit.judgement
+    return Counted(
+        record_id=record_id,
+        detail=fullness(judgement),
+        day=unit.day,
+        route=unit.route,
+        verdict=judgement.verdict,
+        outcome=judgement.access.outcome,
+        kind=judgement.access.kind or "",
+        reasons=judgement.reasons,
+        finding=finding.key(judgement) if unit.is_finding else None,
+    )
+
+
+def _is_later(time: str, heard: str) -> bool:
+    return moment.epoch(time) - moment.epoch(heard) >= _HEARD_SECONDS
+
+
+def _chunks(units: Sequence[Unit], most: int) -> Iterator[list[_Piece]]:
+    """Yield what is written at once: as many units as one write takes, and large ones in pieces."""
+    chunk: list[_Piece] = []
+    rows = 1
+    for unit in units:
+        for piece in _pieces(unit, most):
+            size = len(piece.singles) + _ROWS_OF_UNIT + 3 * unit.is_finding
+            if chunk and rows + size > most:
+                yield chunk
+                chunk, rows = [], 1
+            chunk.append(piece)
+            rows += size
+    if chunk:
+        yield chunk
+
+
+def _pieces(unit: Unit, most: int) -> Iterator[_Piece]:
+    step = max(1, most - 2 * _ROWS_OF_UNIT)
+    starts = range(0, max(1, len(unit.singles)), step)
+    for start in starts:
+        yield _Piece(unit, unit.singles[start : start + step], is_last=start == starts[-1])
+
+
+def _halves(pieces: Sequence[_Piece]) -> tuple[Sequence[_Piece], Sequence[_Piece]]:
+    middle = len(pieces) // 2
+    if middle:
+        return pieces[:middle], pieces[middle:]
+    (piece,) = pieces
+    middle = len(piece.singles) // 2
+    if not middle:
+        raise AssertionError("one record needs more rows than a write of this store may have")
+    first = _Piece(piece.unit, piece.singles[:middle], is_last=False)
+    return [first], [_Piece(piece.unit, piece.singles[middle:], piece.is_last)]
+
+
+def _keys(pieces: Sequence[_Piece], marker: str | None, shard: int) -> Iterator[Key]:
+    """Yield the rows that pieces touch, to be read together."""
+    if marker is not None:
+        yield Marker.key(marker)
+    for unit, singles, _ in pieces:
+        yield from (Counted.key(occurrence.access_id) for occurrence in singles)
+        yield Count.key(unit.day, unit.route, shard)
+        if unit.hour != UNDATED and unit.judgement.verdict is not Verdict.UNREADABLE:
+            access = unit.judgement.access
+            yield Source.key(access.cloud or "", access.account or "", unit.region, unit.day)
+            if unit.judgement.verdict is not Verdict.OUT_OF_SCOPE:
+                yield Seen.key(unit.route)
+        if unit.is_finding:
+            yield from keys_of_finding(unit.judgement, shard)

@@ -1,0 +1,336 @@
+"""The rows that the ledger keeps, each with its key and how long it stays. All are JSON, so that a person can look.
+
+A row without ``expires`` stays: what is pending is never forgotten. Times are seconds since 1970, but those of
+records, which are RFC 3339 in UTC as everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from callerid.judgement import Line, Owner, Severity, Verdict
+from callerid.ledger.store import Key
+
+DAY = 86_400
+IDS_KEPT = 100 * DAY
+"""Longer than anything redelivers: queues keep 14 days, dead-letter queues 14 more, Event history 90."""
+COUNTS_KEPT = 400 * DAY
+"""A year and the weeks that it is compared with."""
+
+
+@lru_cache(maxsize=1 << 15)
+def digest(*parts: str) -> str:
+    """Return a short key of several texts. They are quoted before they are joined: no two lists share one."""
+    return hashlib.sha256(ascii(tuple(map(str, parts))).encode()).hexdigest()[:32]
+
+
+class Route(NamedTuple):
+    """What is counted as one: a caller, from where, to what. Absent is empty."""
+
+    cloud: str
+    account: str
+    caller: str
+    """The entry's name where one matched."""
+    owner: str
+    who: str
+    """The best name that the record itself gives."""
+    origin: str
+    target: str
+
+    @property
+    def sort(self) -> str:
+        """Return the part of a key that is this route's."""
+        return digest(*self)
+
+
+class Count(Struct):
+    """Accesses of one route on one day, by the records' time; one of several shards that add up."""
+
+    day: str
+    """``2026-11-02``, or ``undated``."""
+    route: Route
+    counts: dict[str, int] = field(default_factory=dict)
+    """By ``VERDICT OUTCOME``: ``identified allowed``, say."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    first: str | None = None
+    last: str | None = None
+
+    @staticmethod
+    def key(day: str, route: Route, shard: int) -> Key:
+        """Return where it stands: the shards of a day are partitions of their own."""
+        return Key(f"count {day} {shard}", route.sort)
+
+
+class Seen(Struct):
+    """When a route was first and last seen; written at most once for a day of records."""
+
+    route: Route
+    first: str
+    last: str
+
+    @staticmethod
+    def key(route: Route) -> Key:
+        """Return where it stands."""
+        sort = route.sort
+        return Key(f"seen {sort[0]}", sort)
+
+
+class Source(Struct):
+    """In which hours of a day a log was heard: bit 0 is the hour from midnight UTC."""
+
+    cloud: str
+    account: str
+    region: str
+    day: str
+    hours: int = 0
+    last: str | None = None
+    """The latest record's time, to five minutes."""
+
+    @staticmethod
+    def key(cloud: str, account: str, region: str, day: str) -> Key:
+        """Return where it stands."""
+        return Key(Source.partition(day), digest(cloud, account, region))
+
+    @staticmethod
+    def partition(day: str) -> str:
+        """Return where all of a day stand."""
+        return f"source {day}"
+
+
+class Counted(Struct):
+    """That an access was counted, and as what, so that a fuller copy can speak in its place."""
+
+    record_id: str
+    detail: int
+    day: str
+    route: Route
+    verdict: str
+    outcome: str
+    kind: str
+    reasons: tuple[str, ...] = ()
+    finding: str | None = None
+    """The key of the alert that it was told in."""
+
+    @staticmethod
+    def key(access_id: str) -> Key:
+        """Return where it stands: each in a partition of its own, spread over the whole table."""
+        return Key(f"id {digest(access_id)}", "-")
+
+
+class Marker(Struct):
+    """How far a delivery of many records was counted, in the order of what its records show."""
+
+    done: str
+    """The last digest that was counted; ``~`` where all were."""
+
+    @staticmethod
+    def key(delivery: str) -> Key:
+        """Return where it stands."""
+        return Key(f"marker {digest(delivery)}", "-")
+
+
+class Advice(Struct):
+    """What a person needs beside the finding itself: the book's nearest entry, and what to change.
+
+    Texts that come from a record are the log's own, not made safe yet.
+    """
+
+    nearest: str | None = None
+    """The name of the caller-book entry that comes closest."""
+    field: str | None = None
+    """What differs: ``subject``, ``target``, ``provider``, ``audience``, ``expires``, ``session_name``, …"""
+    listed: str | None = None
+    """What the book has there."""
+    shown: str | None = None
+    """What the record has there."""
+    entry: str | None = None
+    """YAML to paste into the policy where the access is expected after all."""
+    refuse: str | None = None
+    """What the cloud needs to refuse it: a trust-policy statement, a binding, a condition."""
+
+
+class Told(Struct):
+    """That somebody settled a finding: who, when, and what they said."""
+
+    by: str
+    at: float
+    note: str = ""
+
+
+class Alert(Struct):
+    """One finding, or a storm of new ones, as one message: what it says and how far its delivery is."""
+
+    key: str
+    window: int
+    """Counts up each time that the finding comes back after a quiet spell."""
+    opened: float
+    heard: float
+    """When the latest event was received, to five minutes; a quiet hour after it closes the window."""
+    line: Line
+    """The first finding of the window."""
+    rule: str
+    who: str
+    origin: str
+    severity: str
+    """Of the gravest event yet; it never falls within a window."""
+    advice: Advice = field(default_factory=Advice)
+    channel: str = ""
+    """Where the policy routes it; empty for the default channel."""
+    mention: str = ""
+    """A Slack user group's id that the policy names for it."""
+    denied_before: int = 0
+    """For an allowed access: how many denied attempts of the same finding came first."""
+    before: int = 0
+    """Events of all the windows before."""
+    previous: int = 0
+    """Events of the last window before."""
+    announce: tuple[str, ...] = ()
+    """Escalations that are still to be told in the thread, as whole sentences of our own."""
+    raised: tuple[str, ...] = ()
+    """What was already a reason to announce it again, so that each is one only once."""
+    announced: float = 0.0
+    """When it was last announced to the channel."""
+    settled: Told | None = None
+
+    state: str = "pending"
+    """``pending``, ``sending`` (claimed until ``lease``), ``sent``, ``withdrawn`` (before it was posted, the
+    other copy of each access named a known caller), ``in-storm`` (told in ``storm``)."""
+    lease: float = 0.0
+    attempt: int = 0
+    """Attempts to post it, this window."""
+    doubtful: int = 0
+    """The last attempt that may have been posted although no answer came; 0 for none."""
+    rung: int = 0
+    """How plain the message has become: 0 blocks, 1 simple blocks, 2 text."""
+    ts: str | None = None
+    """Slack's timestamp of the message, which its edits and its thread need."""
+    posted_to: str | None = None
+    """The channel's id as Slack answered it."""
+    shown: int = 0
+    """The count in the message as it stands."""
+    shown_withdrawn: int = 0
+    shown_settled: bool = False
+    edited: float = 0.0
+    error: str | None = None
+    """What Slack answered last, where it was no success."""
+    storm: str | None = None
+    members: tuple[str, ...] = ()
+    """Of a storm: the keys of the findings that it tells."""
+    listed: int = 0
+    """How many members the thread already lists."""
+
+    @staticmethod
+    def row(key: str) -> Key:
+        """Return where it stands."""
+        return Key("alert", key)
+
+
+class Tally(Struct):
+    """How often a finding came in a window; one of several shards that add up."""
+
+    window: int
+    count: int = 0
+    withdrawn: int = 0
+    """Of these, how many the other account's copy of the call named later."""
+    first: str | None = None
+    last: str | None = None
+    sessions: tuple[str, ...] = ()
+    """A few session names, for who reads the message; not all."""
+    regions: tuple[str, ...] = ()
+
+    @staticmethod
+    def key(alert: str, shard: int) -> Key:
+        """Return where it stands."""
+        return Key(f"tally {alert} {shard}", "-")
+
+
+class Due(Struct):
+    """That an alert is to be looked after: the outbox. Such a row never expires; the sender takes it away.
+
+    It stays a while after the latest event, so that a storm writes it once and not at every event.
+    """
+
+    since: float
+    at: float
+    """Not before."""
+    until: float
+    """The sender may take it away afterwards. Who relies on it longer than that must write it anew."""
+    channel: str
+    severity: str
+    posted: bool = False
+    """Whether the message is out, so that only its count can be behind."""
+
+    @staticmethod
+    def key(alert: str) -> Key:
+        """Return where it stands."""
+        return Key("outbox", alert)
+
+
+class Channel(Struct):
+    """What the sender knows of one channel. Whoever holds the lease sends to it alone."""
+
+    name: str
+    holder: str = ""
+    lease: float = 0.0
+    not_before: float = 0.0
+    """From Slack's Retry-After."""
+    posts: tuple[float, ...] = ()
+    """When new findings were lately posted."""
+    storm: str | None = None
+    storm_heard: float = 0.0
+    broken: str | None = None
+    """The error that somebody must mend, as long as it lasts."""
+    broken_since: float = 0.0
+
+    @staticmethod
+    def key(name: str) -> Key:
+        """Return where it stands."""
+        return Key("channel", name or "-")
+
+
+class Trouble(Struct):
+    """Something wrong with the monitor itself, which is told once, another way."""
+
+    what: str
+    since: float
+    text: str
+
+    @staticmethod
+    def key(what: str) -> Key:
+        """Return where it stands."""
+        return Key("trouble", digest(what))
+
+
+class Aside(Struct):
+    """Something that could not be read: where it is, and why."""
+
+    source: str
+    reason: str
+    detail: str
+    at: float
+
+    @staticmethod
+    def key(day: str, source: str, reason: str) -> Key:
+        """Return where it stands."""
+        return Key(f"aside {day}", digest(source, reason))
+
+
+def owner_of(owner: Owner | None) -> tuple[str, str]:
+    """Return name and owner of a caller, both empty where there is none."""
+    return (owner.name, owner.owner) if owner else ("", "")
+
+
+def tag(verdict: Verdict | str, outcome: str) -> str:
+    """Return the word under which a count keeps a verdict and an outcome."""
+    return f"{verdict} {outcome}"
+
+
+__all__ = [
+    "COUNTS_KEPT", "DAY", "IDS_KEPT", "Advice", "Alert", "Aside", "Channel", "Count", "Counted", "Due", "Marker",
+    "Route", "Seen", "Severity", "Source", "Tally", "Told", "Trouble", "digest", "owner_of", "tag",
+]  # fmt: skip

@@ -1,0 +1,88 @@
+"""The breaker: more new findings in five minutes than anybody reads become one message with the list.
+
+The findings themselves stay in the ledger as they are, each with its own count; only the telling is gathered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from callerid.judgement import Severity
+from callerid.ledger.fold import look_after
+from callerid.ledger.outbox import REMEMBERED_SECONDS
+from callerid.ledger.rows import Alert, Channel, Due, digest
+from callerid.ledger.store import Store
+from callerid.ledger.work import Work, settle
+
+MOST_NEW = 20
+"""New findings in one channel within five minutes that are posted one by one."""
+_AT_ONCE = 30
+"""Findings that one write gathers: two rows each, within what any store takes."""
+PREFIX = "storm-"
+"""Of a storm's key: no finding has such a one."""
+
+
+def gather(
+    store: Store, name: str, keys: Sequence[str], *, now: float, pause: Callable[[float], object]
+) -> Sequence[str]:
+    """Return which of the new findings of a channel are to be posted one by one.
+
+    Where they are too many, or a storm is on, none is: they become members of the storm, whose own row in the
+    outbox is returned where the storm's message is still to be posted.
+    """
+    keys = [key for key in keys if not key.startswith(PREFIX)]
+    if not keys:
+        return keys
+    channel = Work(store).get(Channel.key(name), Channel) or Channel(name)
+    is_on = channel.storm is not None and now - channel.storm_heard < REMEMBERED_SECONDS
+    recent = sum(at > now - REMEMBERED_SECONDS for at in channel.posts)
+    if not is_on and recent + len(keys) <= MOST_NEW:
+        return keys
+    storm = channel.storm if is_on and channel.storm else f"{PREFIX}{digest(name, str(now))[:16]}"
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        settle(lambda _, some=some: _gather(store, name, storm, some, now), pause=pause)  # type: ignore[misc]
+    return [storm]
+
+
+def _gather(store: Store, name: str, storm: str, keys: Sequence[str], now: float) -> None:
+    """Make findings members of a storm, in one write."""
+    work = Work(store, (*map(Alert.row, (storm, *keys)), *map(Due.key, (storm, *keys)), Channel.key(name)))
+    members = [alert for key in keys if (alert := work.get(Alert.row(key), Alert)) and _is_waiting(alert, now)]
+    if not members:
+        return
+    row = work.get(Alert.row(storm), Alert) or _opened(storm, name, members[0], now)
+    row.members += tuple(alert.key for alert in members)
+    row.severity = max((row.severity, *(alert.severity for alert in members)), key=lambda word: Severity(word).rank)
+    row.mention = row.mention or next((alert.mention for alert in members if alert.mention), "")
+    row.heard = now
+    work.put(Alert.row(storm), row)
+    for alert in members:
+        alert.state, alert.storm = "in-storm", storm
+        work.put(Alert.row(alert.key), alert)
+        work.delete(Due.key(alert.key))
+    look_after(work, row, now)
+    channel = work.get(Channel.key(name), Channel) or Channel(name)
+    channel.storm, channel.storm_heard = storm, now
+    work.put(Channel.key(name), channel)
+    work.commit()
+
+
+def _is_waiting(alert: Alert, now: float) -> bool:
+    return alert.state == "pending" or (alert.state == "sending" and alert.lease <= now)
+
+
+def _opened(key: str, name: str, first: Alert, now: float) -> Alert:
+    return Alert(
+        key=key,
+        window=1,
+        opened=now,
+        heard=now,
+        line=first.line,
+        rule="storm",
+        who="",
+        origin="",
+        severity=first.severity,
+        channel=name,
+        announced=now,
+    )

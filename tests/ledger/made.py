@@ -1,0 +1,89 @@
+"""What tests of the ledger judge, record and count."""
+
+from collections import Counter
+
+import msgspec
+
+from callerid import delivery
+from callerid.engine import Engine, unreadable
+from callerid.envelope import Batch, Unreadable
+from callerid.ledger.fold import Brief
+from callerid.ledger.part import aside, units
+from callerid.ledger.record import Recorder
+from callerid.ledger.rows import Alert, Count, Due, Seen, Tally
+from tests.conftest import json_lines
+
+NOW = 1_793_602_800.0
+"""2026-11-02 07:00 UTC: when tests receive what they record."""
+
+
+def call(number: int, *, name: str = "TestUserForSourceID", **fields: object) -> dict:
+    """A later call of a session of a role for which the example policy asks for a source identity."""
+    return {
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "AssumedRole",
+            "principalId": f"AROAEXAMPLEEXAMPLE001:{name}",
+            "arn": f"arn:aws:sts::123456789012:assumed-role/TestRoleForSourceID/{name}",
+            "accountId": "123456789012",
+            "sessionContext": {
+                "sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::123456789012:role/TestRoleForSourceID"},
+                "attributes": {"creationDate": "2026-11-02T03:00:00Z"},
+                **({"sourceIdentity": name} if name else {}),
+            },
+        },
+        "eventTime": "2026-11-02T03:04:05Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "awsRegion": "us-east-1",
+        "eventID": f"10000000-0000-4000-8000-{number:012d}",
+        "recipientAccountId": "123456789012",
+        **fields,
+    }
+
+
+def of(records: list[dict], book, *, by_id: bool = False) -> list:
+    """The units of records that come as JSON lines."""
+    engine, found = Engine(book), []
+    for item in delivery.Lines().read(json_lines(*records)):
+        match item:
+            case Batch():
+                found += units(item, engine.judge(item), "log", by_id=by_id)
+            case Unreadable():
+                found += aside([(item, unreadable(item))], "log")
+    return found
+
+
+def recorder(store) -> Recorder:
+    """A recorder that does not wait and briefs nobody."""
+    return Recorder(store, lambda judgement, severity: Brief(), pause=lambda seconds: None)
+
+
+def rows(store, partition: str, kind: type) -> list:
+    """Every row whose partition begins so."""
+    found = [(key, row) for key, row in store.rows.items() if key.partition.startswith(partition)]
+    return [msgspec.json.decode(row.data, type=kind) for _, row in found]
+
+
+def counts(store) -> Counter:
+    """All accesses by verdict and outcome."""
+    total = Counter()
+    for count in rows(store, "count ", Count):
+        total.update(count.counts)
+    return +total
+
+
+def told(store) -> Counter:
+    """How often each alert's finding came."""
+    alerts = {alert.key: alert for alert in rows(store, "alert", Alert)}
+    total = Counter()
+    for key, row in store.rows.items():
+        if key.partition.startswith("tally "):
+            alert = alerts[key.partition.split(" ")[1]]
+            tally = msgspec.json.decode(row.data, type=Tally)
+            if tally.window == alert.window:
+                total[alert.key] += tally.count
+    return total
+
+
+__all__ = ["NOW", "Alert", "Due", "Seen", "call", "counts", "of", "recorder", "rows", "told"]
