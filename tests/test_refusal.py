@@ -1,0 +1,209 @@
+"""The lines that would have refused an access do refuse it, and let in the callers whom the book lists."""
+
+import copy
+import json
+import re
+from fnmatch import fnmatchcase
+
+import pytest
+
+from callerid import delivery
+from callerid.access import Access, Cloud, Kind
+from callerid.advice import advise
+from callerid.engine import Engine
+from callerid.finding import rule
+from callerid.judgement import FINDINGS, Judgement, Verdict
+from callerid.moment import utc
+from callerid.names import arn, principal
+from tests.test_cases import ALL, _book
+
+REFUSED = 237
+"""Cases whose refusal is proven to refuse; more is better, fewer is a step back."""
+
+
+def judged(case: dict) -> Judgement:
+    (item,) = delivery.document(json.dumps(case["record"]).encode())
+    return Engine(_book(case.get("policy"))).judge(item)[0]
+
+
+def context(access: Access, record: dict) -> dict[str, str | None]:
+    """What AWS knows of a call, under the names that conditions have for it; as far as the record shows it."""
+    issuer = arn.issuer_of(access.provider)
+    namespace, _, account = (access.subject or "").partition("/")
+    expected = {
+        f"{issuer}:sub": access.subject,
+        f"{issuer}:aud": access.audience,
+        "SAML:sub": access.subject,
+        "SAML:aud": "https://signin.aws.amazon.com/saml",
+        "SAML:sub_type": (record.get("responseElements") or {}).get("subjectType", "").rpartition(":")[2] or None,
+        "aws:PrincipalTag/x509Subject/CN": access.subject,
+        "aws:SourceArn": access.provider,
+        "aws:RequestTag/eks-cluster-arn": access.provider,
+        "aws:RequestTag/kubernetes-namespace": namespace,
+        "aws:RequestTag/kubernetes-service-account": account,
+        "aws:PrincipalArn": arn.role_arn(access.principal) or access.principal,
+        "aws:CurrentTime": utc(record.get("eventTime")),
+        "aws:username": (access.principal or "").rpartition("/")[2],
+        "sts:SourceIdentity": access.source_identity,
+        "aws:SourceIdentity": None,
+        "sts:RoleSessionName": access.session_name,
+        "sts:RoleAuthorizedByIdp": "true" if access.role_claimed else None,
+        "sts:IdentityTokenAudience": "\0".join(access.audiences or ()),
+    }
+    return {key: value for key, value in expected.items() if value}
+
+
+def holds(condition: dict, known: dict[str, str]) -> bool:
+    """Evaluate a condition as IAM does: every key of every operator, absent keys only where negated.
+
+    The audience that Google's tokens were asked for is in no log: whoever made one may have asked for any.
+    """
+    return all(
+        key.endswith(":oaud")
+        or _holds(operator, known.get(key), values if isinstance(values, list) else [values], known)
+        for operator, keys in condition.items()
+        for key, values in keys.items()
+    )
+
+
+def _holds(operator: str, shown: str | None, values: list[str], known: dict[str, str]) -> bool:
+    wanted = [value.replace("${aws:username}", known.get("aws:username", "")) for value in values]
+    match operator:
+        case "StringEquals" | "ArnEquals" | "Bool":
+            return shown in wanted
+        case "StringLike" | "ArnLike":
+            return shown is not None and any(fnmatchcase(shown, value.replace("[", "[[]")) for value in wanted)
+        case "StringNotEquals" | "StringNotLike" | "ArnNotLike":
+            return shown is None or not any(fnmatchcase(shown, value.replace("[", "[[]")) for value in wanted)
+        case "ForAllValues:StringEquals":
+            return all(one in wanted for one in (shown or "").split("\0"))
+        case "Null":
+            return (shown is None) == (wanted == ["true"])
+        case "DateLessThan":
+            return shown is not None and shown[:19] < wanted[0][:19]
+        case _:
+            raise AssertionError(operator)
+
+
+def is_principal(listed: dict, access: Access) -> bool:
+    """Tell whether a statement is about who made a call."""
+    kind, names = next(iter(listed.items()))
+    names = names if isinstance(names, list) else [names]
+    if kind == "Federated":
+        return any(name == access.provider or arn.issuer_of(name) == access.provider for name in names)
+    if kind == "Service":
+        return access.kind in (Kind.POD_IDENTITY, Kind.ROLES_ANYWHERE)
+    role, account = arn.role_of(access.principal), access.origin_account
+    own = {access.principal, *(name for name in names if role and arn.role_of(name) == role)}
+    roots = {f"arn:aws:iam::{account}:root", f"arn:aws:iam::{arn.account_of(access.principal)}:root", "*"}
+    return not own.isdisjoint(names) or not roots.isdisjoint(names)
+
+
+def aws_allows(policy: object, access: Access, record: dict) -> bool:
+    """Tell whether a trust policy, a part of one, or a deny lets a call through."""
+    statements = policy if isinstance(policy, list) else [policy]
+    known = context(access, record)
+    about = [one for one in statements if is_principal(one.get("Principal", {"AWS": "*"}), access)]
+    met = [one for one in about if holds(one.get("Condition", {}), known)]
+    if any(one.get("Effect") == "Deny" for one in statements):
+        return not met
+    return bool(met)
+
+
+def gcp_allows(text: str, access: Access, record: dict) -> bool:
+    """Tell whether bindings, or an attribute condition, let a call through."""
+    if text.startswith("request.time"):
+        return utc(record["timestamp"])[:19] < re.findall(r"'(.*)'", text)[0][:19]
+    if text.startswith("{"):
+        members = {member for one in json.loads(text).get("bindings", ()) for member in one["members"]}
+        own = {f"{form}:{access.principal}" for form in ("user", "serviceAccount")} | {access.principal}
+        found = principal.parse(access.principal or "") or principal.parse((access.delegation or ("",))[0])
+        role = arn.parse(found.subject) if found else None
+        if found and role and role.type == "assumed-role":
+            session = f"arn:aws:sts::{role.account}:assumed-role/{role.name}"
+            own.add(f"principalSet://iam.googleapis.com/{found.pool}/attribute.aws_role/{session}")
+        return not members.isdisjoint(own)
+    mapped = principal.parse(access.principal or "")
+    subject = access.subject or (mapped.subject if mapped else "")
+    if text.startswith("google.subject == assertion.arn && "):
+        return mapped is not None and mapped.subject == subject
+    if "!google.subject.contains(':pull_request')" in text and ":pull_request" in subject:
+        return False
+    exact = [json.loads(f'"{one}"') for one in re.findall(r'== "((?:[^"\\]|\\.)*)"', text)]
+    begins = [json.loads(f'"{one}"') for one in re.findall(r'startsWith\("((?:[^"\\]|\\.)*)"\)', text)]
+    return subject in exact or subject.startswith(tuple(begins))
+
+
+FOUND = [
+    (f"{name}: {case['case']}", case)
+    for name, case in ALL
+    if "record" in case and case.get("policy") != "none" and case["expect"].get("verdict") in FINDINGS
+]
+NOT_IN_THE_RECORD = ("time-missing", "source-identity-dropped", "service-account-key")
+"""What the refusal is about can't be seen in the record of the call: a time, what a session carries, another call."""
+
+
+def refusals() -> list[tuple[str, dict, Judgement, str]]:
+    found = []
+    for name, case in FOUND:
+        judgement = judged(case)
+        text = advise(judgement, _book(case.get("policy"))).refuse
+        if text is not None:
+            found.append((name, case, judgement, text))
+    return found
+
+
+def test_every_refusal_refuses_the_access_that_it_is_told_for():
+    proven = 0
+    for name, case, judgement, text in refusals():
+        where, _, policy = text.partition("\n")
+        assert len(text) <= 900, name
+        assert where.endswith((":", ".")), name
+        if rule(judgement) in NOT_IN_THE_RECORD:
+            continue
+        access, record = judgement.access, case["record"]
+        if access.origins:  # the stranger is one of several, and the other one is let in
+            continue
+        is_aws = access.cloud is Cloud.AWS
+        allows = aws_allows(json.loads(policy), access, record) if is_aws else gcp_allows(policy, access, record)
+        assert not allows, f"{name}\n{text}\n{access}"
+        proven += 1
+    assert proven >= REFUSED
+
+
+def test_no_condition_ends_in_if_exists():
+    assert all("IfExists" not in text for _, _, _, text in refusals())
+
+
+LET_IN = {
+    ("seeds", "service account 1 assumes the shared role"): ("100000000000000000002", ["100000000000000000007"]),
+    ("seeds", "role 1 exchanges its token"): ("crosscloud-test-aws-2", ["crosscloud-test-aws-7"]),
+}
+
+
+@pytest.mark.parametrize("place", LET_IN, ids=": ".join)
+def test_those_whom_the_book_lists_are_let_in(place):
+    case = next(case for name, case in ALL if (name, case["case"]) == place)
+    listed = judged(case)
+    assert listed.verdict is Verdict.IDENTIFIED
+    _, (stranger,) = LET_IN[place]
+    known = "100000000000000000001" if stranger.isdigit() else "crosscloud-test-aws-1"
+    strange = copy.deepcopy(case)
+    strange["record"] = json.loads(json.dumps(case["record"]).replace(known, stranger))
+    text = advise(judged(strange), _book(case.get("policy"))).refuse.partition("\n")[2]
+    for one, expected in ((listed, True), (judged(strange), False)):
+        is_aws = one.access.cloud is Cloud.AWS
+        allows = aws_allows(json.loads(text), one.access, {}) if is_aws else gcp_allows(text, one.access, {})
+        assert allows is expected, text
+
+
+def test_the_variable_of_a_users_own_name_is_the_only_one():
+    policy = (
+        "version: 1\ncallers:\n  - name: a\n    owner: o\n"
+        "    identities: [{oidc: {issuer: idp.example.com, subject: 'x${aws:userid}'}}]\n"
+        "    may_reach: [{aws_role: 'arn:aws:iam::111111111111:role/crosscloud-test'}]\n"
+    )
+    case = next(
+        case for name, case in ALL if (name, case["case"]) == ("seeds", "service account 1 assumes the shared role")
+    )
+    assert advise(judged({**case, "policy": policy}), _book(policy)).refuse is None
