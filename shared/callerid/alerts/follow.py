@@ -1,0 +1,110 @@
+"""After a message is out: its count is brought up to date, what has become more urgent is said in its thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callerid.alerts import message
+from callerid.alerts.slack import Answer, Posted, ThreadLost
+from callerid.ledger.fold import EDIT_SECONDS, QUIET_SECONDS
+from callerid.ledger.outbox import Counts, is_behind
+from callerid.ledger.rows import DAY
+
+if TYPE_CHECKING:
+    from callerid.alerts.deliver import Line
+
+STEEPER = 10
+"""So many times the window before, and a finding is announced once more."""
+
+
+def follow(line: Line, counts: Counts) -> bool:
+    """Send what has changed about a message that is out. False where the channel takes nothing more for now."""
+    counts = line.with_members(counts)
+    if not (_edit(line, counts) and _list(line, counts) and _announce(line, counts)):
+        return False
+    line.outbox.drop(counts.alert.key, line.clock.now())
+    return True
+
+
+def _edit(line: Line, counts: Counts) -> bool:
+    """Bring the count up to date, at most every half minute and at each further digit."""
+    alert, tally = counts
+    if not is_behind(counts):
+        return True
+    grew = len(str(tally.count)) > len(str(alert.shown))
+    if not grew and line.clock.now() < alert.edited + EDIT_SECONDS:
+        return True
+    if line.slack.can_edit and alert.ts is not None:
+        ts, channel = alert.ts, alert.posted_to or line.channel
+        counts, answer = line.say(counts, lambda text: line.slack.update(channel, ts, text))
+    elif grew:  # where nothing can be edited, a storm is one new message for each further digit
+        counts, answer = line.say(counts, lambda text: line.slack.post(line.channel, text))
+    else:
+        return True
+    return _edited(line, counts, answer)
+
+
+def _edited(line: Line, counts: Counts, answer: Answer) -> bool:
+    match answer:
+        case Posted():
+            line.outbox.edited(counts, line.clock.now())
+            line.edited += 1
+        case _:
+            return _failed(line, counts, answer)
+    return True
+
+
+def _failed(line: Line, counts: Counts, answer: Answer) -> bool:
+    """Have a message posted anew whose first one is gone. False where the channel takes nothing more for now."""
+    if isinstance(answer, ThreadLost):
+        line.outbox.reopen(counts.alert.key, answer.error)
+    return line.goes_on(answer)
+
+
+def _list(line: Line, counts: Counts) -> bool:
+    """Tell a storm's whole list in its thread, a page a message."""
+    alert = counts.alert
+    if alert.listed >= len(alert.members) or not line.slack.can_edit or alert.ts is None:
+        return True
+    members = line.outbox.members(alert)
+    order = {key: place for place, key in enumerate(alert.members)}
+    members.sort(key=lambda member: order[member.alert.key])
+    for start in range(alert.listed, len(alert.members), message.PAGE):
+        page = members[start : start + message.PAGE]
+        answer = line.sent(lambda page=page, start=start: line.slack.post(  # type: ignore[misc]
+            alert.posted_to or line.channel, message.storm_list(page, start + 1, len(alert.members)), thread=alert.ts
+        ))  # fmt: skip
+        if not isinstance(answer, Posted):
+            return _failed(line, counts, answer)
+        line.outbox.listed(alert.key, start + len(page))
+    return True
+
+
+def _announce(line: Line, counts: Counts) -> bool:
+    """Say in the thread, and to the channel, why a finding has become more urgent."""
+    alert = counts.alert
+    reasons = _escalations(counts, line.clock.now())
+    for word, sentence in reasons:
+        if alert.settled is None:
+            answer = line.sent(lambda sentence=sentence: line.slack.post(  # type: ignore[misc]
+                alert.posted_to or line.channel,
+                message.announcement(alert, sentence),
+                thread=alert.ts,
+                broadcast=True,
+            ))  # fmt: skip
+            if not isinstance(answer, Posted):
+                return _failed(line, counts, answer)
+        line.outbox.announced(alert.key, word, line.clock.now())
+    return True
+
+
+def _escalations(counts: Counts, now: float) -> list[tuple[str, str]]:
+    """Return what is to be announced: a word by which it is told only once, and a sentence of our own."""
+    alert, tally = counts
+    found = [(sentence, sentence) for sentence in alert.announce]
+    if alert.previous and tally.count >= STEEPER * alert.previous:
+        found.append(("steeper", f"{tally.count:,} events this time, {alert.previous:,} the time before."))
+    days = int((now - alert.opened) // DAY)
+    if days and now - alert.announced >= DAY and now - alert.heard < QUIET_SECONDS:
+        found.append((f"day {days}", f"Still going on after {24 * days} hours: {tally.count:,} events."))
+    return [(word, sentence) for word, sentence in found if word not in alert.raised]

@@ -1,0 +1,147 @@
+"""When the monitor is what is broken: each trouble is told once, another way, and once more when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from callerid import moment
+from callerid.alerts.second import SecondWay
+from callerid.ledger.rows import DAY, Channel, Due, Source, Trouble
+from callerid.ledger.store import Store
+from callerid.ledger.work import Work, settle
+
+WAITING_SECONDS = 600
+"""An alert that waits longer than this is late, whatever the reason."""
+MOST_WAITING = 1000
+SILENT_SECONDS = 5400
+"""How long a busy log may be silent. CloudTrail delivers within 15 minutes, a log sink within one."""
+BUSY_HOURS = 20
+"""In so many of the last 24 hours a log must have been heard to count as busy."""
+QUIET_LOG_SECONDS = 2 * DAY
+"""How long a log that is heard every day may be silent."""
+_REGULAR_DAYS = 5
+_LOOK_BACK_DAYS = 8
+
+
+class Ill(NamedTuple):
+    """One thing that is wrong: what it is called, and what a person reads."""
+
+    what: str
+    text: str
+
+
+def watch(
+    store: Store, second: SecondWay, *, now: float, pause: Callable[[float], object], policy: str | None = None
+) -> list[str]:
+    """Tell what is wrong that was not told yet, and what is mended; return what is wrong now.
+
+    ``policy`` is what is wrong with the newest policy, where something is.
+
+    Raises:
+        UnavailableError: where the ledger does not answer. Whatever ``second`` raises: it is told again next time.
+    """
+    heard = _heard(store, now)
+    ills = [Ill("policy", f"The last good policy stays in force: {policy}")] if policy else []
+    ills += [*_channels(store), *_outbox(store, now), *_silent(heard, now)]
+    known = {sort: msgspec.json.decode(row.data, type=Trouble) for sort, row in store.list("trouble")}
+    for ill in ills:
+        if Trouble.key(ill.what).sort not in known:
+            second.tell("callerid needs you", ill.text)
+            _keep(store, Trouble(ill.what, now, ill.text), pause)
+    current = {ill.what for ill in ills}
+    lost = {trouble.what for trouble in known.values()} - {_silence(*log) for log in heard}
+    for sort, trouble in known.items():
+        if trouble.what in current or (trouble.what in lost and trouble.what.startswith(_SILENCE)):
+            continue
+        minutes = int((now - trouble.since) // 60)
+        second.tell("callerid is well again", f"Over after {minutes:,} minutes: {trouble.text}")
+        _forget(store, sort, pause)
+    return [ill.text for ill in ills]
+
+
+def _keep(store: Store, trouble: Trouble, pause: Callable[[float], object]) -> None:
+    def step(_: int) -> None:
+        work = Work(store)
+        work.put(Trouble.key(trouble.what), trouble)
+        work.commit()
+
+    settle(step, pause=pause)
+
+
+def _forget(store: Store, sort: str, pause: Callable[[float], object]) -> None:
+    def step(_: int) -> None:
+        work = Work(store)
+        work.delete(Trouble.key("")._replace(sort=sort))
+        work.commit()
+
+    settle(step, pause=pause)
+
+
+def _channels(store: Store) -> Iterator[Ill]:
+    waiting = [msgspec.json.decode(row.data, type=Due) for _, row in store.list("outbox")]
+    for _, row in store.list("channel"):
+        channel = msgspec.json.decode(row.data, type=Channel)
+        if channel.broken is None:
+            continue
+        behind = sum(not due.posted and due.channel == channel.name for due in waiting)
+        name = channel.name or "the default channel"
+        text = (
+            f"Slack refuses {name}: {channel.broken}, since {moment.at(channel.broken_since)}. "
+            f"{behind:,} alerts wait in the ledger and are posted once it is mended; `callerid alerts` lists them."
+        )
+        yield Ill(f"channel {channel.name} {channel.broken}", text)
+
+
+def _outbox(store: Store, now: float) -> Iterator[Ill]:
+    since = [
+        due.since
+        for _, row in store.list("outbox")
+        if not (due := msgspec.json.decode(row.data, type=Due)).posted
+    ]  # fmt: skip
+    if since and (now - min(since) > WAITING_SECONDS or len(since) > MOST_WAITING):
+        oldest = moment.at(min(since))
+        yield Ill(
+            "outbox", f"{len(since):,} alerts are not posted, the oldest since {oldest}. They wait in the ledger."
+        )
+
+
+_SILENCE = "silent "
+
+
+def _silence(cloud: str, account: str, region: str) -> str:
+    return f"{_SILENCE}{cloud} {account} {region}"
+
+
+def _heard(store: Store, now: float) -> dict[tuple[str, str, str], list[Source]]:
+    """Return the logs that were heard lately, each with its days."""
+    heard: dict[tuple[str, str, str], list[Source]] = {}
+    for back in range(_LOOK_BACK_DAYS):
+        for _, row in store.list(Source.partition(moment.at(now - back * DAY)[:10])):
+            source = msgspec.json.decode(row.data, type=Source)
+            heard.setdefault((source.cloud, source.account, source.region), []).append(source)
+    return heard
+
+
+def _silent(heard: dict[tuple[str, str, str], list[Source]], now: float) -> Iterator[Ill]:
+    """Yield the logs that used to be heard and are silent."""
+    for log, days in sorted(heard.items()):
+        last = max(moment.epoch(source.last) for source in days if source.last)
+        hours = _hours_before(days, last)
+        limit = SILENT_SECONDS if hours >= BUSY_HOURS else QUIET_LOG_SECONDS if len(days) >= _REGULAR_DAYS else None
+        if limit is not None and now - last > limit:
+            usual = f"in {hours} of 24 hours" if hours >= BUSY_HOURS else "every day"
+            name = " ".join(filter(None, log))
+            text = f"The watcher is blind: nothing from {name} since {moment.at(last)}, a log that was heard {usual}."
+            yield Ill(_silence(*log), text)
+
+
+def _hours_before(days: list[Source], last: float) -> int:
+    """Return in how many of the 24 hours up to the last record a log was heard."""
+    count = 0
+    for source in days:
+        midnight = moment.epoch(f"{source.day}T00:00:00Z")
+        count += sum(source.hours >> hour & 1 and last - DAY < midnight + hour * 3600 <= last for hour in range(24))
+    return count

@@ -1,0 +1,93 @@
+"""The findings of a ledger as a table: the gravest first, with what became of each message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from callerid import moment
+from callerid.access import Outcome
+from callerid.cli.table import NOBODY, STEPS, STYLES, WIDTH, short
+from callerid.cli.text import printable
+from callerid.judgement import Verdict
+from callerid.ledger.outbox import Counts
+from callerid.ledger.rows import Alert, Channel, Due, Tally, Trouble
+
+_ID_SHOWN = 8
+
+
+def render(found: Sequence[Counts], due: Mapping[str, Due]) -> None:
+    """Print the findings; ``due`` is the outbox."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
+    table.add_column("verdict\nhow often, when (UTC)", no_wrap=True)
+    table.add_column("who\nfrom where", overflow="fold", ratio=1)
+    table.add_column("to what\nwhy", overflow="fold", ratio=1)
+    table.add_column("id\nmessage", no_wrap=True)
+    for alert, tally in found:
+        table.add_row(_what(alert, tally), _who(alert), _target(alert), _message(alert, due), end_section=True)
+    console.print(table)
+
+
+def state(waiting: Sequence[Due], broken: Sequence[Channel], troubles: Sequence[Trouble]) -> str:
+    """Return what waits, since when, and what keeps it."""
+    lines = [f"Slack refuses {_channel(channel)}: {channel.broken}, since {_minute(channel)}" for channel in broken]
+    lines += [printable(trouble.text) for trouble in troubles if not trouble.what.startswith("channel ")]
+    if waiting:
+        oldest = moment.at(min(due.since for due in waiting))
+        lines.append(f"{len(waiting):,} to be posted, the oldest since {oldest}; `callerid deliver` posts them")
+    return "\n".join(lines or ["nothing waits to be posted"])
+
+
+def _channel(channel: Channel) -> str:
+    return printable(channel.name) or "the default channel"
+
+
+def _minute(channel: Channel) -> str:
+    return moment.at(channel.broken_since)
+
+
+def _what(alert: Alert, tally: Tally) -> Text:
+    verdict = Verdict(alert.line.verdict)
+    text = Text(f"{verdict}, {alert.severity}", style=STYLES[verdict])
+    often = "once" if tally.count == 1 else f"{tally.count:,} times"
+    times = [time[:16].replace("T", " ") for time in (tally.first, tally.last) if time]
+    return text.append("\n".join(["", often, *dict.fromkeys(times)]), style="default not bold")
+
+
+def _who(alert: Alert) -> Text:
+    return Text(short(alert.who) or NOBODY, style="bold").append(f"\n{short(alert.origin) or '–'}", style="not bold")
+
+
+def _target(alert: Alert) -> Text:
+    line = alert.line
+    text = Text(short(line.target or "") or STEPS.get(line.kind or "", "–"))
+    if line.outcome == Outcome.DENIED:
+        text.append("\ndenied", style="bold")
+    return text.append(f"\n{alert.rule}", style="italic")
+
+
+def _message(alert: Alert, due: Mapping[str, Due]) -> str:
+    row = due.get(alert.key)
+    return f"{alert.key[:_ID_SHOWN]}\n{_became(alert, row)}"
+
+
+def _became(alert: Alert, due: Due | None) -> str:
+    if alert.settled is not None:
+        return f"settled by\n{printable(alert.settled.by)[:20]}"
+    match alert.state:
+        case "sent":
+            return "posted"
+        case "in-storm":
+            return "posted in a storm"
+        case "withdrawn":
+            return "explained"
+        case _:
+            error = f"\n{printable(alert.error)[:20]}" if alert.error else ""
+            return f"to be posted{error}" if due is not None else "–"

@@ -1,0 +1,111 @@
+"""What both functions do, whichever cloud calls: receive and record, deliver, watch over themselves.
+
+The entry points make the parts (store, Slack, second way) and answer their cloud; everything between is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from callerid.alerts.clock import Clock
+from callerid.alerts.links import Look
+from callerid.alerts.second import SecondWay, second_way
+from callerid.ledger.store import Store
+from callerid.ledger.url import connect
+from callerid.monitor import Delivery, Monitor, Received
+from callerid.policy.remote import Fetch
+from callerid.policy.standing import Standing
+
+if TYPE_CHECKING:  # what sends is loaded when something is to be sent
+    from callerid.alerts.deliver import Delivered
+    from callerid.alerts.slack import Sender
+
+
+class Settings(Struct, frozen=True):
+    """A function's settings, as its environment has them."""
+
+    policy: str
+    ledger: str
+    second_way: str = "stderr"
+    channel: str = ""
+    timezone: str = "UTC"
+    portal: str = ""
+    runbooks: str = ""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Settings:
+        """Return the settings that ``CALLERID_…`` variables give.
+
+        Raises:
+            KeyError: for a variable that must be there and is not.
+        """
+        given = {
+            name: environment[f"CALLERID_{name.upper()}"]
+            for name in cls.__struct_fields__
+            if environment.get(f"CALLERID_{name.upper()}")
+        }
+        for name in ("policy", "ledger"):
+            if name not in given:
+                raise KeyError(f"CALLERID_{name.upper()} is not set")
+        return cls(**given)
+
+
+class Service:
+    """One function's work. ``slack`` makes the sender when something is first to be sent."""
+
+    def __init__(self, settings: Settings, fetch: Fetch, slack: Callable[[], Sender], clock: Clock) -> None:
+        self._settings = settings
+        self._slack = slack
+        self._clock = clock
+        self._standing = Standing(fetch, self.store, now=clock.now)
+        self._monitor: tuple[str, Monitor] | None = None
+
+    @cached_property
+    def store(self) -> Store:
+        """Return the ledger's store."""
+        return connect(self._settings.ledger)
+
+    @cached_property
+    def _second(self) -> SecondWay:
+        return second_way(self._settings.second_way)
+
+    @property
+    def policy_trouble(self) -> str | None:
+        """Return what is wrong with the newest policy, None where it is in force."""
+        return self._standing.current().trouble
+
+    def receive(self, deliveries: Iterable[Delivery], *, marker: str | None = None) -> Received:
+        """Judge and record what deliveries hold; see :meth:`callerid.monitor.Monitor.receive`.
+
+        Raises:
+            NoPolicyError: where there is no good policy at all.
+            UnavailableError: where the ledger does not answer: deliver again.
+        """
+        book = self._standing.current().book
+        if self._monitor is None or self._monitor[0] != book.digest:
+            self._monitor = (book.digest, Monitor(book, self.store, now=self._clock.now))
+        return self._monitor[1].receive(deliveries, marker=marker)
+
+    def deliver(self, *, budget_seconds: float) -> Delivered:
+        """Send what is due; see :class:`callerid.alerts.deliver.Deliverer`."""
+        from callerid.alerts.deliver import Deliverer  # noqa: PLC0415  # slack-sdk: only where something is sent
+
+        look = Look(portal=self._settings.portal, runbooks=self._settings.runbooks)
+        sender = Deliverer(self.store, self._slack, self._settings.channel, clock=self._clock, look=look)
+        return sender.deliver(budget_seconds=budget_seconds)
+
+    def watch(self) -> list[str]:
+        """Tell another way what is wrong with the monitor itself; return what is wrong now."""
+        from callerid.alerts.watch import watch  # noqa: PLC0415
+
+        return watch(
+            self.store,
+            self._second,
+            now=self._clock.now(),
+            pause=self._clock.pause,
+            policy=self.policy_trouble,
+        )

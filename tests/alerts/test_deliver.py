@@ -1,0 +1,470 @@
+"""An alert is never lost, never doubled without saying so, and never ignored."""
+
+import pytest
+
+from callerid.alerts.clock import Clock
+from callerid.alerts.deliver import Delivered, Deliverer
+from callerid.alerts.links import Look
+from callerid.alerts.slack import Ambiguous, Misconfigured, PayloadRefused, Retry, ThreadLost
+from callerid.alerts.watch import watch
+from callerid.ledger import ask
+from callerid.ledger.rows import DAY, Channel, Told
+from callerid.policy.book import Book
+from callerid.policy.load import parse
+from tests.alerts.fake import CrashError, FakeClock, FakeSlack, FakeWay
+from tests.conftest import record
+from tests.ledger.made import NOW, Alert, Due, call, of, recorder, rows, told
+from tests.ledger.memory import MemoryStore
+from tests.ledger.test_record import stranger
+
+
+class Desk:
+    """A ledger, a Slack and a clock, with what tests do to them."""
+
+    def __init__(self, book, *, slack=None, store=None) -> None:
+        self.book = book
+        self.store = store or MemoryStore()
+        self.slack = slack or FakeSlack()
+        self.clock = FakeClock(NOW)
+        self.way = FakeWay()
+
+    def record(self, *records, **options):
+        recorder(self.store).record(of(list(records), self.book, by_id=True), now=self.clock.time, **options)
+
+    def deliver(self, seconds=300.0) -> Delivered:
+        clock = Clock(self.clock.now, self.clock.pause)
+        return Deliverer(self.store, lambda: self.slack, "C0", clock=clock, look=Look()).deliver(budget_seconds=seconds)
+
+    def watch(self) -> list[str]:
+        return watch(self.store, self.way, now=self.clock.time, pause=self.clock.pause)
+
+    def later(self, seconds: float) -> None:
+        self.clock.time += seconds
+
+    @property
+    def alerts(self) -> list[Alert]:
+        return [alert for alert in rows(self.store, "alert", Alert) if not alert.members]
+
+    @property
+    def alert(self) -> Alert:
+        (alert,) = self.alerts
+        return alert
+
+
+@pytest.fixture
+def desk(book) -> Desk:
+    return Desk(book)
+
+
+def other(number: int, who: int) -> dict:
+    """A crossing by one of many subjects that are not listed."""
+    subject = f"2{who:020}"
+    identity = {"type": "WebIdentityUser", "userName": subject, "identityProvider": "accounts.google.com"}
+    answer = {"subjectFromWebIdentityToken": subject, "provider": "accounts.google.com", "audience": subject}
+    return record(number, userIdentity=identity, responseElements=answer)
+
+
+def denied(number: int) -> dict:
+    """The same caller as the stranger, refused."""
+    return stranger(number, errorCode="AccessDenied", responseElements=None)
+
+
+def test_a_finding_is_posted_once(desk):
+    desk.record(stranger(1))
+    assert desk.deliver() == Delivered(1, 0, 0, 0.0)
+    assert desk.deliver() == Delivered(0, 0, 0, 0.0)
+    assert len(desk.slack.posts) == 1
+    assert desk.alert.state == "sent"
+
+
+def test_repeats_edit_the_first_message_at_most_every_half_minute(desk):
+    """T9: 10,000 events of one finding are one post and few edits, and what was received adds up."""
+    desk.record(stranger(1))
+    desk.deliver()
+    for batch in range(100):
+        desk.record(*(stranger(batch * 100 + number + 2) for number in range(100)))
+        desk.later(2)
+        desk.deliver()
+    desk.later(31)
+    desk.deliver()
+    assert len(desk.slack.posts) == 1
+    assert len(desk.slack.edits) <= 200 / 30 + 5 + 1
+    assert sum(told(desk.store).values()) == 10_001 == desk.alert.shown
+    assert "10,001" in desk.slack.edits[-1][2].text
+    assert "10,001 received = 1 posted + 10,000 folded" in str(desk.slack.edits[-1][2].blocks)
+
+
+def test_the_outbox_is_empty_a_while_after_the_last_event(desk):
+    desk.record(stranger(1))
+    desk.deliver()
+    assert len(rows(desk.store, "outbox", Due)) == 1
+    desk.later(601)
+    desk.deliver()
+    assert rows(desk.store, "outbox", Due) == []
+
+
+def test_an_event_that_comes_as_the_outbox_is_cleared_is_told(desk):
+    """Whoever counts on a row of the outbox renews it in time."""
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.later(570)
+    desk.record(stranger(2))
+    desk.later(40)
+    desk.deliver()
+    assert desk.alert.shown == 2
+
+
+def test_a_quiet_hour_closes_the_window_and_the_next_event_is_new(desk):
+    """T11."""
+    desk.record(stranger(1), stranger(2))
+    desk.deliver()
+    desk.later(700)
+    desk.deliver()
+    desk.later(3601)
+    desk.record(stranger(3))
+    desk.deliver()
+    assert len(desk.slack.top) == 2
+    assert (desk.alert.window, desk.alert.before, desk.alert.shown) == (2, 2, 1)
+
+
+def test_what_goes_on_for_a_day_is_announced_again_unless_it_is_settled(desk):
+    number = 1
+    desk.record(stranger(number))
+    desk.deliver()
+    for _ in range(49):
+        desk.later(1800)
+        number += 1
+        desk.record(stranger(number))
+        desk.deliver()
+    assert [broadcast for *_, thread, broadcast in desk.slack.posts if thread] == [True]
+    assert "24 hours" in desk.slack.replies[0].text
+    ask.settle_alert(desk.store, desk.alert.key, Told("alice", desk.clock.time))
+    for _ in range(50):
+        desk.later(1800)
+        number += 1
+        desk.record(stranger(number))
+        desk.deliver()
+    assert len(desk.slack.replies) == 1
+    assert sum(told(desk.store).values()) == 100
+
+
+def test_a_settled_finding_says_so_in_its_message(desk):
+    desk.record(stranger(1))
+    desk.deliver()
+    ask.settle_alert(desk.store, desk.alert.key, Told("alice", desk.clock.time, "rotated"))
+    desk.later(31)
+    desk.deliver()
+    assert "alice" in str(desk.slack.edits[-1][2])
+
+
+def test_the_first_success_after_denials_is_new_and_graver(desk):
+    desk.record(denied(1), denied(2))
+    desk.deliver()
+    desk.record(stranger(3))
+    desk.deliver()
+    assert len(desk.slack.top) == 2
+    allowed = next(alert for alert in desk.alerts if alert.line.outcome == "allowed")
+    assert allowed.denied_before == 2
+    assert allowed.severity == "critical"
+
+
+def test_ten_times_as_many_as_the_time_before_is_announced_once(desk):
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.later(700)
+    desk.deliver()
+    desk.later(3700)
+    desk.record(*(stranger(number) for number in range(2, 14)))
+    desk.deliver()
+    desk.later(40)
+    desk.deliver()
+    desk.later(40)
+    desk.deliver()
+    assert len(desk.slack.replies) == 1
+
+
+def test_five_hundred_new_findings_in_five_minutes_are_one_message_with_the_list(desk):
+    """T10: all of them are in the ledger, and in the thread."""
+    desk.record(*(other(number, number) for number in range(500)))
+    desk.deliver()
+    desk.later(31)
+    desk.deliver()
+    assert len(desk.slack.top) == 1
+    assert "500" in desk.slack.top[0].text
+    assert len(desk.alerts) == 500
+    assert {alert.state for alert in desk.alerts} == {"in-storm"}
+    lists = " ".join(str(message.blocks) for message in desk.slack.replies)
+    assert all(alert.key[:20] in lists for alert in desk.alerts)
+
+
+def test_the_twenty_first_new_finding_begins_a_storm_which_ends_when_it_is_quiet(desk):
+    for number in range(20):
+        desk.record(other(number, number))
+        desk.deliver()
+    assert len(desk.slack.top) == 20
+    for number in range(20, 30):
+        desk.record(other(number, number))
+        desk.deliver()
+        desk.later(31)
+    desk.deliver()
+    assert len(desk.slack.top) == 21
+    assert "10" in desk.slack.edits[-1][2].text
+    desk.later(400)
+    desk.record(other(31, 31))
+    desk.deliver()
+    assert len(desk.slack.top) == 22
+
+
+def test_more_events_of_a_finding_in_a_storm_are_counted_in_the_storms_message(desk):
+    desk.record(*(other(number, number) for number in range(30)))
+    desk.deliver()
+    desk.later(40)
+    desk.record(*(other(100 + number, 3) for number in range(1000)))
+    desk.later(40)
+    desk.deliver()
+    assert len(desk.slack.top) == 1
+    assert "1,030" in desk.slack.edits[-1][2].text
+
+
+def test_the_gravest_goes_first(desk):
+    desk.record(call(1, name=""), denied(2), other(3, 3))
+    desk.deliver()
+    severities = [message.text.split(":")[0] for message in desk.slack.top]
+    assert severities == ["HIGH", "MEDIUM", "MEDIUM"]
+
+
+def test_a_message_that_may_be_out_is_repeated_and_says_so(desk):
+    """T1 and the promise: a repeat only ever follows an ambiguous answer."""
+    desk.record(stranger(1))
+    desk.slack.plan = [(True, Ambiguous("TimeoutError"))]
+    assert desk.deliver().waiting == 1
+    assert desk.deliver().posted == 0  # not before its time
+    desk.later(60)
+    assert desk.deliver().posted == 1
+    first, second = desk.slack.top
+    assert "repeat" not in first.text
+    assert "repeat of attempt 1" in second.text
+
+
+def test_a_message_that_was_not_taken_is_posted_later_without_a_mark(desk):
+    """T13: nothing waits out a Retry-After here."""
+    desk.record(stranger(1))
+    desk.slack.plan = [Retry(30.0, "ratelimited")]
+    before = desk.clock.time
+    assert desk.deliver().waiting == 1
+    assert desk.clock.time == before
+    desk.later(10)
+    desk.deliver()
+    assert desk.slack.top == []
+    desk.later(21)
+    desk.deliver()
+    (message,) = desk.slack.top
+    assert "repeat" not in message.text
+
+
+def test_a_refused_message_gets_plainer_until_slack_takes_it(desk):
+    """T5: one step after another, and counted once."""
+    desk.record(stranger(1))
+    desk.slack.plan = [PayloadRefused("invalid_blocks"), PayloadRefused("invalid_blocks")]
+    assert desk.deliver().posted == 1
+    (message,) = desk.slack.top
+    assert message.blocks == ()
+    assert (desk.alert.shown, desk.alert.attempt) == (1, 1)
+
+
+def test_a_message_that_is_gone_is_posted_anew(desk):
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.record(stranger(2))
+    desk.later(31)
+    desk.slack.plan = [ThreadLost("message_not_found")]
+    desk.deliver()
+    desk.deliver()
+    assert len(desk.slack.top) == 2
+    assert desk.alert.shown == 2
+
+
+def test_a_broken_channel_is_told_once_another_way_and_flushed_gravest_first_after_recovery(desk):
+    """T15: a token that is revoked for two hours."""
+    desk.slack.plan = [Misconfigured("token_revoked")]
+    desk.record(stranger(1))
+    desk.deliver()
+    for minute in range(120):
+        desk.record(other(minute, minute % 15)) if minute % 10 == 0 else desk.record(stranger(200 + minute))
+        desk.slack.plan = [Misconfigured("token_revoked")]
+        desk.deliver()
+        desk.watch()
+        desk.later(60)
+    broken = [text for subject, text in desk.way.told if "token_revoked" in text]
+    assert len(broken) == 1
+    assert desk.slack.posts == []
+    desk.slack.plan = []
+    desk.later(900)
+    desk.record(denied(999))
+    desk.deliver()
+    desk.watch()
+    assert desk.watch() == []
+    assert "well again" in desk.way.told[-1][0]
+    severities = [message.text.split(":")[0] for message in desk.slack.top]
+    assert severities == sorted(severities, key=["HIGH", "MEDIUM"].index)
+    assert {alert.state for alert in desk.alerts} == {"sent"}
+
+
+def test_one_channel_that_must_wait_holds_up_no_other(book):
+    policy = b"version: 1\nchannels:\n  - {channel: C0AAAAAAA, at_least: critical}\n  - {channel: C0BBBBBBB}\n"
+    book = Book(parse(policy, "policy.yaml"), "sha256:two")
+    desk = Desk(book)
+    from callerid.ledger.record import Recorder
+    from callerid.monitor import briefing
+
+    Recorder(desk.store, briefing(book)).record(of([stranger(1), denied(2)], book, by_id=True), now=NOW)
+    desk.slack.plan = [Retry(600.0, "ratelimited")]
+    assert desk.deliver().posted == 1
+    assert [channel for channel, *_ in desk.slack.posts] == ["C0BBBBBBB"]
+
+
+def test_two_senders_at_once_post_once(desk):
+    """T3: while one holds the channel, and between claim and answer, the other does nothing."""
+    desk.record(stranger(1))
+    inner = []
+
+    class Meanwhile(FakeSlack):
+        def post(self, channel, message, /, *, thread=None, broadcast=False):
+            if not inner:
+                inner.append(None)
+                second = Desk(desk.book, store=desk.store, slack=FakeSlack())
+                second.clock = desk.clock
+                inner[0] = (second.deliver(), second.slack.posts)
+            return super().post(channel, message, thread=thread, broadcast=broadcast)
+
+    desk.slack = Meanwhile()
+    desk.deliver()
+    assert len(desk.slack.posts) == 1
+    assert inner[0][1] == []
+
+
+def test_a_claim_protects_a_message_even_without_the_channels_lease(desk):
+    desk.record(stranger(1))
+    from callerid.ledger.outbox import Outbox
+
+    outbox = Outbox(desk.store, lambda seconds: None)
+    assert outbox.claim(desk.alert.key, NOW) is not None
+    assert outbox.claim(desk.alert.key, NOW + 1) is None
+    late = outbox.claim(desk.alert.key, NOW + 61)
+    assert late is not None
+    assert late.alert.doubtful == 1
+
+
+def test_a_crash_at_any_step_of_recording_and_sending_loses_nothing(book):
+    """T2, exhaustive: posted at least once, counted exactly once, posted twice only where that was in doubt."""
+    records = [stranger(1), stranger(2), call(3, name=""), denied(4)]
+
+    def run(crash_at):
+        store = MemoryStore()
+        desk = Desk(book, store=store, slack=FakeSlack(store=store))
+        store.crash_at = crash_at
+        crashes = 0
+        for _ in range(4):
+            try:
+                desk.record(*records)
+                desk.deliver()
+            except CrashError:
+                crashes += 1
+            desk.later(121)  # every claim has run out
+        return desk, crashes
+
+    whole, _ = run(None)
+    steps = whole.store.steps
+    assert steps > 20
+    for step in range(1, steps + 1):
+        desk, crashes = run(step)
+        assert sorted(told(desk.store).values()) == [1, 1, 2]
+        assert {alert.state for alert in desk.alerts} == {"sent"}
+        texts = [message.text for message in desk.slack.top]
+        assert 3 <= len(texts) <= 3 + crashes
+        assert sum("repeat" in text for text in texts) >= len(texts) - 3
+
+
+def test_a_webhook_posts_anew_for_each_further_digit_and_never_edits(book):
+    desk = Desk(book, slack=FakeSlack(can_edit=False))
+    desk.record(stranger(1))
+    desk.deliver()
+    for number in range(2, 120):
+        desk.record(stranger(number))
+        desk.later(31)
+        desk.deliver()
+    assert len(desk.slack.posts) == 3
+    assert desk.slack.edits == []
+
+
+def test_an_alert_that_is_explained_before_it_is_posted_is_not_posted(book):
+    from tests.ledger.test_record import copies
+
+    desk = Desk(book)
+    full, bare = copies(1)
+    desk.record(bare)
+    desk.record(full)
+    assert desk.deliver() == Delivered(0, 0, 0, 0.0)
+    assert desk.alert.state == "withdrawn"
+    desk.record(copies(2)[1])
+    desk.deliver()
+    assert len(desk.slack.posts) == 1
+
+
+def test_a_posted_alert_that_is_explained_says_so(book):
+    from tests.ledger.test_record import copies
+
+    desk = Desk(book)
+    full, bare = copies(1)
+    desk.record(bare)
+    desk.deliver()
+    desk.record(full)
+    desk.later(31)
+    desk.deliver()
+    assert "xplained" in str(desk.slack.edits[-1][2])
+
+
+def test_a_silent_log_is_told_once_and_once_more_when_it_is_heard(book):
+    """T16: a log that was heard every hour for a day."""
+    desk = Desk(book)
+    for hour in range(24):
+        desk.clock.time = NOW + hour * 3600
+        day, clock = divmod(7 + hour, 24)
+        desk.record(record(hour, eventTime=f"2026-11-{2 + day:02}T{clock:02}:00:00Z"))
+    assert desk.watch() == []
+    desk.later(6000)
+    (ill,) = desk.watch()
+    assert "aws 111111111111 us-east-1" in ill
+    desk.watch()
+    assert len(desk.way.told) == 1
+    desk.later(10 * DAY)
+    desk.watch()
+    assert len(desk.way.told) == 1
+
+
+def test_what_could_not_be_told_another_way_is_told_again(desk):
+    desk.slack.plan = [Misconfigured("invalid_auth")]
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.way.is_broken = True
+    with pytest.raises(OSError, match="no way out"):
+        desk.watch()
+    desk.way.is_broken = False
+    desk.watch()
+    assert len(desk.way.told) == 1
+
+
+def test_a_late_outbox_is_told(desk):
+    desk.slack.plan = [Retry(900.0, "ratelimited")]
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.later(700)
+    (ill,) = desk.watch()
+    assert "1 alerts are not posted" in ill or "1 alert" in ill
+
+
+def test_a_channel_is_given_back_whatever_happens(desk):
+    desk.record(stranger(1))
+    desk.deliver()
+    (channel,) = rows(desk.store, "channel", Channel)
+    assert channel.holder == ""
