@@ -152,7 +152,9 @@ def test_any_other_refusal_is_told_with_table_and_action_and_no_secret(error, to
 
 def test_a_table_that_is_not_there_is_told(aws):
     store = DynamoStore.connect("missing")
-    with pytest.raises(UnavailableError, match=r"DynamoDB table missing: Query: ResourceNotFoundException: .*not found"):
+    with pytest.raises(
+        UnavailableError, match=r"DynamoDB table missing: Query: ResourceNotFoundException: .*not found"
+    ):
         list(store.list("p"))
     store.close()
 

@@ -15,7 +15,7 @@ from callerid.access import Occurrence
 from callerid.judgement import Verdict
 from callerid.ledger.fold import Briefing, fold, keys_of_finding, withdraw
 from callerid.ledger.part import UNDATED, Unit, fullness, merged
-from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Aside, Count, Counted, Marker, Seen, Source, tag
+from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Aside, Count, Counted, Hour, Marker, Seen, Source, tag
 from callerid.ledger.store import Key, Store
 from callerid.ledger.work import TooManyError, Work, settle
 
@@ -159,12 +159,15 @@ class _Step:
 
     def _add(self, counted: Counted, number: int) -> Count:
         """Add to the count that an access belongs to, or, where ``number`` is negative, take away."""
-        key = Count.key(counted.day, counted.route, self._shard)
-        count = self._work.get(key, Count) or Count(counted.day, counted.route)
+        day, _, clock = counted.hour.partition("T")
+        key = Count.key(day, counted.route, self._shard)
+        count = self._work.get(key, Count) or Count(day, counted.route)
+        hour = count.hours.setdefault(clock, Hour())
         for counts, words in (
-            (count.counts, (tag(counted.verdict, counted.outcome),)),
-            (count.kinds, (counted.kind,)),
-            (count.reasons, counted.reasons),
+            (hour.counts, (tag(counted.verdict, counted.outcome),)),
+            (hour.kinds, (counted.kind,)),
+            (hour.reasons, tuple(tag(counted.verdict, code) for code in counted.reasons)),
+            (hour.findings, (counted.finding,) if counted.finding else ()),
         ):
             for word in words:
                 counts[word] = counts.get(word, 0) + number
@@ -214,7 +217,7 @@ def _counted(unit: Unit, record_id: str) -> Counted:
     return Counted(
         record_id=record_id,
         detail=fullness(judgement),
-        day=unit.day,
+        hour=unit.hour,
         route=unit.route,
         verdict=judgement.verdict,
         outcome=judgement.access.outcome,

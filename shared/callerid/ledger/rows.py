@@ -7,6 +7,8 @@ records, which are RFC 3339 in UTC as everywhere.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -47,23 +49,62 @@ class Route(NamedTuple):
         return digest(*self)
 
 
-class Count(Struct):
-    """Accesses of one route on one day, by the records' time; one of several shards that add up."""
+class Hour(Struct, omit_defaults=True):
+    """What was counted in one hour."""
 
-    day: str
-    """``2026-11-02``, or ``undated``."""
-    route: Route
     counts: dict[str, int] = field(default_factory=dict)
     """By ``VERDICT OUTCOME``: ``identified allowed``, say."""
     reasons: dict[str, int] = field(default_factory=dict)
+    """By ``VERDICT CODE``: an unmet requirement that only warns leaves the verdict."""
     kinds: dict[str, int] = field(default_factory=dict)
+    findings: dict[str, int] = field(default_factory=dict)
+    """By the key of the alert."""
+
+
+class Count(Struct):
+    """Accesses of one route on one day, by the records' time; one of several shards that add up.
+
+    Kept by the hour, so that a week can begin at midnight wherever its readers are.
+    """
+
+    day: str
+    """``2026-11-02`` in UTC, or ``undated``."""
+    route: Route
+    hours: dict[str, Hour] = field(default_factory=dict)
+    """By ``00`` to ``23``; what is undated by an empty one."""
     first: str | None = None
     last: str | None = None
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return the whole day's counts by ``VERDICT OUTCOME``."""
+        return _summed(hour.counts for hour in self.hours.values())
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Return the whole day's counts by the reasons' codes."""
+        total: Counter[str] = Counter()
+        for hour in self.hours.values():
+            for word, number in hour.reasons.items():
+                total[word.partition(" ")[2]] += number
+        return total
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """Return the whole day's counts by kind."""
+        return _summed(hour.kinds for hour in self.hours.values())
 
     @staticmethod
     def key(day: str, route: Route, shard: int) -> Key:
         """Return where it stands: the shards of a day are partitions of their own."""
         return Key(f"count {day} {shard}", route.sort)
+
+
+def _summed(parts: Iterable[dict[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return total
 
 
 class Seen(Struct):
@@ -107,7 +148,8 @@ class Counted(Struct):
 
     record_id: str
     detail: int
-    day: str
+    hour: str
+    """``2026-11-02T03``, or ``undated``."""
     route: Route
     verdict: str
     outcome: str
@@ -331,6 +373,6 @@ def tag(verdict: Verdict | str, outcome: str) -> str:
 
 
 __all__ = [
-    "COUNTS_KEPT", "DAY", "IDS_KEPT", "Advice", "Alert", "Aside", "Channel", "Count", "Counted", "Due", "Marker",
+    "COUNTS_KEPT", "DAY", "IDS_KEPT", "Advice", "Alert", "Aside", "Channel", "Count", "Counted", "Due", "Hour", "Marker",
     "Route", "Seen", "Severity", "Source", "Tally", "Told", "Trouble", "digest", "owner_of", "tag",
 ]  # fmt: skip

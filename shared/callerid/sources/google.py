@@ -69,4 +69,4 @@ def _session() -> Any:
     import google.auth.transport.requests  # noqa: PLC0415
 
     credentials, _ = google.auth.default(scopes=[_SCOPE])
-    return google.auth.transport.requests.AuthorizedSession(credentials)
+    return google.auth.transport.requests.AuthorizedSession(credentials)  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""The Lambda's entry points."""
