@@ -30,6 +30,12 @@ def run(service: Service, task: str, budget_seconds: float, log: Logger, metrics
         raise
 
 
+def _summary(service: Service, budget_seconds: float, log: Logger, metrics: Metrics) -> dict[str, Any]:  # noqa: ARG001
+    answer = {"task": "summary", "week": service.summary()}
+    log.info("task", **answer)
+    return answer
+
+
 def _deliver(service: Service, budget_seconds: float, log: Logger, metrics: Metrics) -> dict[str, Any]:
     try:
         done = service.deliver(budget_seconds=budget_seconds)

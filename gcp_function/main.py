@@ -62,6 +62,8 @@ def handle(request: Any) -> Answer:
     match request.path.rstrip("/"):
         case "/tasks/deliver":
             return _task("deliver", _deliver)
+        case "/tasks/summary":
+            return _task("summary", lambda: {"week": service().summary()})
         case path if path.startswith("/tasks"):
             return {"error": f"no such task: {path}"}, 404
         case _:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic, sleep
+from typing import NoReturn
 
 import pytest
 
@@ -20,7 +21,7 @@ _SECONDS_TO_START = 60
 """It takes two; a busy machine may take longer."""
 
 
-def needs(part: str, reason: str) -> None:
+def needs(part: str, reason: str) -> NoReturn:
     """Skip the test for want of a part; fail it where the part was promised.
 
     It is promised on a machine for continuous integration (``CI`` is set) and where ``CALLERID_REQUIRE`` lists its
@@ -54,10 +55,12 @@ def moto() -> Iterator[str]:
     server = make_server("127.0.0.1", 0, one_at_a_time, threaded=True, request_handler=Quiet)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from msgspec import Struct
 from callerid.alerts.clock import Clock
 from callerid.alerts.links import Look
 from callerid.alerts.second import SecondWay, second_way
+from callerid.judgement import Severity
 from callerid.ledger.store import Store
 from callerid.ledger.url import connect
 from callerid.monitor import Delivery, Monitor, Received
@@ -97,6 +98,23 @@ class Service:
         look = Look(portal=self._settings.portal, runbooks=self._settings.runbooks)
         sender = Deliverer(self.store, self._slack, self._settings.channel, clock=self._clock, look=look)
         return sender.deliver(budget_seconds=budget_seconds)
+
+    def summary(self) -> str:
+        """Post the summary of the last whole week, or edit it; return which week it is.
+
+        Raises:
+            NotPostedError: where Slack does not take it: call again.
+        """
+        from callerid.summary.figures import summarize  # noqa: PLC0415  # once a week
+        from callerid.summary.post import post  # noqa: PLC0415
+        from callerid.summary.week import last_whole_week  # noqa: PLC0415
+
+        book = self._standing.current().book
+        week = last_whole_week(self._clock.now(), self._settings.timezone)
+        rule = book.channel(None, None, Severity.INFORMATIONAL)
+        channel = self._settings.channel or (rule.channel if rule else "")
+        post(self.store, self._slack(), channel, summarize(self.store, week, book), clock=self._clock)
+        return week.label
 
     def watch(self) -> list[str]:
         """Tell another way what is wrong with the monitor itself; return what is wrong now."""

@@ -276,6 +276,16 @@ def test_a_batch_of_six_megabytes_is_judged(stage):
     assert counts(stage.store) == {"identified allowed": 10}
 
 
+def test_the_weekly_summary_is_one_message_however_often_it_is_called_for(stage, slack):
+    with stage.run("judge") as judge, stage.run("tasks") as tasks:
+        judge.invoke(batch(event(record(1))))
+        first = tasks.invoke({"task": "summary"}).answer
+        assert tasks.invoke({"task": "summary"}).answer == first
+    (message,) = slack.accepted
+    assert message.text.startswith(f"Federated access, week {first['week']}")
+    assert message.edits == 1
+
+
 def test_an_unknown_task_is_an_error_that_the_alarm_hears(stage):
     with stage.run("tasks") as tasks:
         assert tasks.invoke({"task": "dance"}).error["errorType"] == "UnknownTaskError"

@@ -222,6 +222,17 @@ def test_a_slack_that_refuses_the_token_keeps_the_alert_and_is_told(stage, slack
     assert alert.state == "pending"
 
 
+def test_the_weekly_summary_is_one_message_however_often_it_is_called_for(stage, slack):
+    stage.start()
+    stage.post("/", push(entry(1)))
+    status, answer = stage.post("/tasks/summary", {})
+    assert status == 200, stage.log()
+    assert stage.post("/tasks/summary", {})[1] == answer
+    (message,) = slack.accepted
+    assert message.text.startswith(f"Federated access, week {json.loads(answer)['week']}")
+    assert message.edits == 1
+
+
 def test_nothing_but_what_is_documented_is_answered(stage):
     stage.start()
     assert stage.post("/", {}, method="GET")[0] == 405

@@ -13,6 +13,7 @@ from callerid.ledger.dynamodb import DynamoStore, table_definition, time_to_live
 from callerid.ledger.firestore import FirestoreStore
 from callerid.ledger.sqlite import SqliteStore
 from tests import parts
+from tests.ledger.memory import MemoryStore
 
 _names = (f"ledger-{number}" for number in count())
 
@@ -88,9 +89,15 @@ def firestore(project):
     store.close()
 
 
-@pytest.fixture(params=["sqlite", "dynamodb", "firestore"])
+@pytest.fixture
+def memory():
+    """The tests' own fake."""
+    return MemoryStore()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb", "firestore", "memory"])
 def store(request):
-    """Each of the three."""
+    """Each of the three, and the fake that stands in for them where a process is to end at any step."""
     return request.getfixturevalue(request.param)
 
 

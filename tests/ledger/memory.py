@@ -37,7 +37,7 @@ class MemoryStore:
         for write in writes:
             self._version += 1
             if write.data is None:
-                del self.rows[write.key]
+                self.rows.pop(write.key, None)
             else:
                 self.rows[write.key] = Stored(write.data, self._version)
         self.commits += 1

@@ -77,6 +77,15 @@ def test_who_waits_too_long_for_the_file_is_told_and_may_read_meanwhile(tmp_path
         store.commit([Write(Key("p", "2"), b"{}", None)])
 
 
+def test_a_file_that_another_makes_is_waited_for_but_not_without_end(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UnavailableError, match=r"ledger\.db: database is locked"):
+            SqliteStore(tmp_path / "ledger.db", wait_seconds=0.02)
+        other.execute("ROLLBACK")
+    SqliteStore(tmp_path / "ledger.db", wait_seconds=0.02).close()
+
+
 def test_several_processes_share_a_file_that_is_not_there_yet(tmp_path):
     file = tmp_path / "ledger.db"
     command = [sys.executable, "-c", COUNT, str(file)]

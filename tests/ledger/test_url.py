@@ -42,6 +42,7 @@ def test_firestore_names_a_project_and_perhaps_a_database(project, database):
     [
         "", "ledger.db", "/var/ledger.db", "sqlite:", "sqlite://", "sqlite:///", "sqlite://ledger.db", "sqlite://host/ledger.db",
         "dynamodb:", "dynamodb://", "dynamodb:///table", "dynamodb://table/more", "firestore://", "firestore:///database", "postgres://host/db",
+        "sqlite:ledger", "dynamodb://[", "dynamodb://table?region=x", "sqlite:///ledger.db#x", "firestore://p/a/b",
     ],
 )  # fmt: skip
 def test_any_other_url_is_refused_with_the_forms_there_are(url, tmp_path, monkeypatch):

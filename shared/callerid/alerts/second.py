@@ -82,7 +82,7 @@ class PubsubTopic:
     _TIMEOUT_SECONDS = 10.0
 
     def __init__(self, topic: str) -> None:
-        from google.cloud import pubsub_v1  # noqa: PLC0415
+        from google.cloud import pubsub_v1  # type: ignore[attr-defined]  # noqa: PLC0415
 
         self._topic = topic
         self._client = pubsub_v1.PublisherClient()

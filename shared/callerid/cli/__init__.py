@@ -8,7 +8,7 @@ import click
 
 from callerid import __version__
 
-_COMMANDS = ("scan", "alerts", "deliver", "slack-selftest", "explain", "check")
+_COMMANDS = ("scan", "alerts", "deliver", "summary", "slack-selftest", "explain", "check")
 
 
 class _Commands(click.Group):

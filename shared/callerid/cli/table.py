@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +11,7 @@ from callerid.access import Kind
 from callerid.cli.text import printable
 from callerid.group import Group
 from callerid.judgement import FINDINGS, Verdict
-from callerid.names import arn
+from callerid.names import short as names
 from callerid.reasons import REASONS
 from callerid.scan import Row, Tally
 
@@ -123,19 +121,9 @@ def _why(group: Group) -> Text:
 
 
 def short(name: str) -> str:
-    """Return a name from a log, safe to print and as short as it stays one.
-
-    ``role/NAME`` over its account, a provider as ``POOL/ID``, a service account without the common suffix.
-    """
-    name = printable(name)
-    found = arn.parse(name)
-    if found is not None:
-        return f"{'role' if found.type == 'assumed-role' else found.type}/{found.name}\n{found.account}"
-    in_pool = re.search(r"/work(?:loadIdentity|force)Pools/(.+)", name)
-    if in_pool:
-        pool, _, provider = in_pool[1].partition("/providers/")
-        return f"{pool}/{provider}" if provider else f"pool {pool}"
-    return f"account {name}" if len(name) == 12 and name.isdigit() else name.removesuffix(".iam.gserviceaccount.com")
+    """Return a name from a log, safe to print and as short as it stays one, over its account."""
+    found = names.short(printable(name))
+    return f"{found.name}\n{found.account}" if found.account else found.name
 
 
 def _target(group: Group) -> Text:

@@ -24,7 +24,7 @@ from callerid.ledger.store import ConflictError, Key, Stored, UnavailableError, 
 # Not found is what an update of a deleted row is told, but also whoever names no database: the next read tells.
 _CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
 _PAGE = 300
-"""Documents that a query asks for at once, so that no page takes long."""
+"""Documents that are asked for at once, so that no answer takes long."""
 # An id must not contain a slash, be one or two dots, nor begin and end with two underscores. Of each code the first
 # character stands where the original does and none begins another, so ids sort as the texts they stand for;
 # percent codes would not, for the slash would sort before the dot.
@@ -63,10 +63,12 @@ class FirestoreStore:
     def read(self, keys: Sequence[Key], /) -> dict[Key, Stored]:
         """Return the rows that there are; see `Store.read`."""
         wanted = {self._document(key).path: key for key in keys}
-        references = [self._client.document(path) for path in wanted]
-        with self._errors("read"):
-            snapshots = list(self._client.get_all(references, **self._call))
-        return {wanted[found.reference.path]: _stored(found) for found in snapshots if found.exists}
+        paths = list(wanted)
+        return {
+            wanted[found.reference.path]: _stored(found)
+            for start in range(0, len(paths), _PAGE)
+            for found in self._get(paths[start : start + _PAGE])
+        }
 
     def list(self, partition: str, /, *, after: str = "") -> Iterator[tuple[str, Stored]]:
         """Yield a partition's rows in order, from behind ``after``; see `Store.list`."""
@@ -102,6 +104,12 @@ class FirestoreStore:
     @property
     def _where(self) -> str:
         return f"Firestore {self._client.project}/{self._client._database}"  # noqa: SLF001 - it has no public name
+
+    def _get(self, paths: Sequence[str]) -> Iterator[DocumentSnapshot[Any]]:
+        references = [self._client.document(path) for path in paths]
+        with self._errors("read"):
+            snapshots = list(self._client.get_all(references, **self._call))
+        return (found for found in snapshots if found.exists)
 
     def _add(self, batch: WriteBatch, write: Write) -> None:
         document = self._document(write.key)

@@ -167,7 +167,7 @@ class _Step:
             (hour.counts, (tag(counted.verdict, counted.outcome),)),
             (hour.kinds, (counted.kind,)),
             (hour.reasons, tuple(tag(counted.verdict, code) for code in counted.reasons)),
-            (hour.findings, (counted.finding,) if counted.finding else ()),
+            (hour.findings, (f"{tag(counted.verdict, counted.outcome)} {counted.finding}",) if counted.finding else ()),
         ):
             for word in words:
                 counts[word] = counts.get(word, 0) + number

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from msgspec import Struct, field
 
@@ -58,7 +58,7 @@ class Hour(Struct, omit_defaults=True):
     """By ``VERDICT CODE``: an unmet requirement that only warns leaves the verdict."""
     kinds: dict[str, int] = field(default_factory=dict)
     findings: dict[str, int] = field(default_factory=dict)
-    """By the key of the alert."""
+    """By ``VERDICT OUTCOME KEY``, the alert's."""
 
 
 class Count(Struct):
@@ -97,7 +97,12 @@ class Count(Struct):
     @staticmethod
     def key(day: str, route: Route, shard: int) -> Key:
         """Return where it stands: the shards of a day are partitions of their own."""
-        return Key(f"count {day} {shard}", route.sort)
+        return Key(Count.partition(day, shard), route.sort)
+
+    @staticmethod
+    def partition(day: str, shard: int) -> str:
+        """Return where all of a day's shard stand."""
+        return f"count {day} {shard}"
 
 
 def _summed(parts: Iterable[dict[str, int]]) -> Counter[str]:
@@ -113,6 +118,9 @@ class Seen(Struct):
     route: Route
     first: str
     last: str
+
+    PARTITIONS: ClassVar = tuple(f"seen {digit}" for digit in "0123456789abcdef")
+    """All of them: sixteen, so that none is hot."""
 
     @staticmethod
     def key(route: Route) -> Key:
@@ -373,6 +381,6 @@ def tag(verdict: Verdict | str, outcome: str) -> str:
 
 
 __all__ = [
-    "COUNTS_KEPT", "DAY", "IDS_KEPT", "Advice", "Alert", "Aside", "Channel", "Count", "Counted", "Due", "Hour", "Marker",
-    "Route", "Seen", "Severity", "Source", "Tally", "Told", "Trouble", "digest", "owner_of", "tag",
+    "COUNTS_KEPT", "DAY", "IDS_KEPT", "Advice", "Alert", "Aside", "Channel", "Count", "Counted", "Due", "Hour",
+    "Marker", "Route", "Seen", "Severity", "Source", "Tally", "Told", "Trouble", "digest", "owner_of", "tag",
 ]  # fmt: skip

@@ -23,10 +23,15 @@ def connect(url: str) -> Store:
     Raises:
         LedgerUrlError: for any other URL, or where the cloud's client is not installed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise LedgerUrlError(f"{url}: expected {FORMS}") from error
+    if parts.query or parts.fragment:
+        raise LedgerUrlError(f"{url}: expected {FORMS}")
     try:
         match parts.scheme:
-            case "sqlite" if not parts.netloc and parts.path.strip("/"):
+            case "sqlite" if url.startswith("sqlite:///") and parts.path.strip("/"):
                 from callerid.ledger.sqlite import SqliteStore  # noqa: PLC0415
 
                 return SqliteStore(unquote(parts.path.removeprefix("/")))
@@ -34,7 +39,7 @@ def connect(url: str) -> Store:
                 from callerid.ledger.dynamodb import DynamoStore  # noqa: PLC0415
 
                 return DynamoStore.connect(parts.netloc)
-            case "firestore" if parts.netloc:
+            case "firestore" if parts.netloc and "/" not in parts.path.strip("/"):
                 from callerid.ledger.firestore import FirestoreStore  # noqa: PLC0415
 
                 return FirestoreStore.connect(parts.netloc, parts.path.strip("/") or "(default)")

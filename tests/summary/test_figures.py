@@ -1,0 +1,247 @@
+"""The figures of a week, held to what a person counted by hand and to a recount of the judgements."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callerid import delivery
+from callerid.alerts.clock import Clock
+from callerid.engine import Engine
+from callerid.judgement import Verdict
+from callerid.ledger import ask
+from callerid.ledger.rows import Told
+from callerid.policy.book import Book
+from callerid.policy.load import parse
+from callerid.summary import show, words
+from callerid.summary.figures import Observed, summarize
+from callerid.summary.layout import lists, message
+from callerid.summary.post import NotPostedError, post
+from callerid.summary.week import week
+from tests.alerts.fake import FakeClock, FakeSlack
+from tests.alerts.slack_limits import refusal
+from tests.conftest import POLICY, entry, json_lines, record
+from tests.ledger.made import NOW, call, of, recorder
+from tests.ledger.memory import MemoryStore
+from tests.ledger.test_record import stranger
+
+W45 = week("2026-W45")
+"""2 to 8 November."""
+
+
+def at(day: int, hour: int = 3, month: int = 11) -> str:
+    return f"2026-{month:02}-{day:02}T{hour:02}:00:00Z"
+
+
+def filled(book, *records: dict) -> MemoryStore:
+    store = MemoryStore()
+    recorder(store).record(of(list(records), book), now=NOW, marker="m")
+    return store
+
+
+@pytest.fixture
+def store(book):
+    """By hand, W45: 3 identified, 2 unexpected (1 denied), 1 anonymous at AWS; 1 identified at Google. W44: 2 and 2."""
+    return filled(
+        book,
+        record(1, eventTime=at(2, 0)), record(2, eventTime=at(8, 23)), call(3, eventTime=at(4)),
+        stranger(4, eventTime=at(5)), stranger(5, eventTime=at(5), errorCode="AccessDenied", responseElements=None),
+        call(6, name="", eventTime=at(6)), entry(7, timestamp=at(7)),
+        record(8, eventTime=at(1, 23)), record(9, eventTime=at(9, 0)),
+        record(10, eventTime=at(26, 5, 10)), stranger(11, eventTime=at(26, 5, 10)), stranger(12, eventTime=at(27, 5, 10)),
+    )  # fmt: skip
+
+
+def test_a_week_is_counted_as_by_hand(store, book):
+    found = summarize(store, W45, book)
+    assert found.totals.verdicts["aws"] == Counter(identified=3, unexpected=2, anonymous=1)
+    assert found.totals.verdicts["gcp"] == Counter(identified=1)
+    assert found.totals.denied == 1
+    assert found.totals.judged() == 7
+    assert found.totals.share() == pytest.approx(6 / 7)
+    assert found.totals.share("aws") == pytest.approx(5 / 6)
+    assert found.totals.share("gcp") == 1
+    assert found.last_week.judged() == 4
+    assert [(one.label, one.judged(), one.is_observed) for one in found.weeks[-3:]] == [
+        ("2026-W43", 0, False),
+        ("2026-W44", 4, True),
+        ("2026-W45", 7, True),
+    ]
+    assert found.undelivered == 3
+
+
+def test_findings_are_told_each_with_its_count_and_whether_it_is_settled(store, book):
+    found = summarize(store, W45, book)
+    assert [(told.verdict, told.count, told.denied, told.settled) for told in found.findings] == [
+        ("unexpected", 1, 0, False),
+        ("unexpected", 1, 1, False),
+        ("anonymous", 1, 0, False),
+    ]
+    for counts in ask.alerts(store):
+        ask.settle_alert(store, counts.alert.key, Told("alice", NOW))
+    assert all(told.settled for told in summarize(store, W45, book).findings)
+
+
+def test_who_was_never_seen_before_is_new_where_there_is_a_before(store, book):
+    found = summarize(store, W45, book)
+    assert found.has_history
+    assert {seen.route.who for seen in found.new} == {"TestUserForSourceID", "", "batch"}
+    first = summarize(store, week("2026-W44"), book)
+    assert not first.has_history
+    assert words.new(first, str) == []
+
+
+def test_entries_that_nobody_used_or_that_expire_are_due(store):
+    text = POLICY.read_text().replace("expires: 2027-03-31", "expires: 2026-11-20")
+    found = summarize(store, W45, Book(parse(text.encode(), "policy.yaml"), "d"))
+    assert [gone.name for gone in found.expiring] == ["batch"]
+    assert {"reporting", "release", "work_api"} <= {gone.name for gone in found.stale}
+    assert "nightly-export" not in {gone.name for gone in found.stale}
+
+
+def test_what_only_warns_is_told_with_how_many_would_break(book):
+    raw = entry(1)
+    raw["protoPayload"] |= {
+        "serviceName": "storage.googleapis.com", "methodName": "storage.objects.get", "metadata": {},
+        "authenticationInfo": {"principalEmail": "cc-test-target@my-gcp-project.iam.gserviceaccount.com"},
+        "resourceName": "projects/_/buckets/b/objects/o",
+    }  # fmt: skip
+    found = summarize(filled(book, raw), W45, book)
+    assert found.would_break == {"origin-missing": 1}
+
+
+def test_nothing_observed_never_reads_as_zero(book):
+    found = summarize(MemoryStore(), W45, book)
+    assert found.totals.share() is None
+    assert "not observed" in words.answer(found)
+    assert "0 %" not in show.text(found)
+    assert ",0," not in show.csv(found)
+    assert show.plain(found)["share_named"] is None
+
+
+def test_a_log_is_observed_by_the_hours_in_which_it_is_usually_heard(book):
+    """Heard at 3 and at 4 on every day of W42 to W44; in W45 at 3 alone, and on Sunday not at all."""
+    records = [
+        record(100 * day + hour, eventTime=f"2026-{month:02}-{day:02}T{hour:02}:30:00Z")
+        for month, days in ((10, range(12, 32)), (11, [1]))
+        for day in days
+        for hour in (3, 4)
+    ]
+    records += [record(9000 + day, eventTime=at(day)) for day in range(2, 8)]
+    found = summarize(filled(book, *records), W45, book)
+    assert found.observed == {"aws 111111111111 us-east-1": Observed(6, 14)}
+    assert any("Not wholly observed" in line and "42.9 %" in line for line in words.problems(found, str))
+
+
+def test_a_quiet_week_is_said(book):
+    records = [
+        record(number, eventTime=at(day, month=month)) for number, (month, day) in enumerate([(10, 28), (11, 4)])
+    ]
+    found = summarize(filled(book, *records), W45)
+    assert list(words.problems(found, str)) == []
+    assert "A quiet week" in show.text(found)
+
+
+def test_a_week_elsewhere_has_other_hours(store, book):
+    tokyo = summarize(store, week("2026-W45", "Asia/Tokyo"), book)
+    assert tokyo.totals.judged() == 7
+    assert tokyo.totals.verdicts["aws"][Verdict.IDENTIFIED] == 3  # gains Sunday 23:00 UTC, loses the next one's
+
+
+@given(picks=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 15), st.integers(0, 23)), max_size=60))
+def test_the_figures_equal_a_recount_of_the_judgements(picks):
+    """Whatever the records: the summary's counts are those of the JSON lines of the same week."""
+    book = Book(parse(POLICY.read_bytes(), "policy.yaml"), "d")
+    made = (
+        lambda number, time: record(number, eventTime=time),
+        lambda number, time: stranger(number, eventTime=time),
+        lambda number, time: call(number, eventTime=time),
+        lambda number, time: call(number, name="", eventTime=time),
+        lambda number, time: entry(number, timestamp=time),
+    )
+    records = [made[kind](number, at(day, hour)) for number, (kind, day, hour) in enumerate(picks)]
+    engine, recount = Engine(book), Counter()
+    for batch in delivery.Lines().read(json_lines(*records)):
+        for index, judgement in enumerate(engine.judge(batch)):
+            time = batch.occurrence(index, "log").time
+            if W45.has(time[:10], time[11:13]):
+                recount[str(judgement.verdict)] += 1
+    found = summarize(filled(book, *records), W45, book)
+    assert +found.totals.whole == +recount
+    assert sum(told.count for told in found.findings) == recount["anonymous"] + recount["unexpected"]
+
+
+class Desk:
+    """A Slack and a clock for summaries."""
+
+    def __init__(self, store, book, **options) -> None:
+        self.store, self.book = store, book
+        self.slack = FakeSlack(**options)
+        self.clock = FakeClock(NOW)
+
+    def post(self, about=W45) -> bool:
+        found = summarize(self.store, about, self.book)
+        return post(self.store, self.slack, "C0", found, clock=Clock(self.clock.now, self.clock.pause))
+
+
+def test_a_second_run_in_a_week_edits_the_first_message(store, book):
+    """T17."""
+    desk = Desk(store, book)
+    assert desk.post()
+    assert desk.post()
+    assert len(desk.slack.top) == 1
+    ((_, ts, edited),) = desk.slack.edits
+    assert ts == "1.0"
+    assert "revision 2" in str(edited.blocks)
+    desk.post(week("2026-W46"))
+    assert len(desk.slack.top) == 2
+
+
+def test_a_summary_that_slack_does_not_take_is_an_error_and_posted_later(store, book):
+    from callerid.alerts.slack import Ambiguous, Misconfigured, PayloadRefused, ThreadLost
+
+    desk = Desk(store, book)
+    desk.slack.plan = [Misconfigured("invalid_auth")]
+    with pytest.raises(NotPostedError, match="invalid_auth"):
+        desk.post()
+    desk.slack.plan = [PayloadRefused("invalid_blocks"), PayloadRefused("invalid_blocks")]
+    assert desk.post()
+    (posted,) = desk.slack.top
+    assert posted.blocks == ()
+    assert "85.7 %" in posted.text
+    desk.slack.plan = [ThreadLost("message_not_found")]
+    assert desk.post()
+    assert len(desk.slack.top) == 2
+    later = Desk(store, book)
+    later.slack.plan = [(True, Ambiguous("TimeoutError"))]
+    with pytest.raises(NotPostedError):
+        later.post(week("2026-W44"))
+    later.post(week("2026-W44"))
+    assert "ossible repeat" in later.slack.top[-1].text
+
+
+@pytest.mark.parametrize("number", [0, 1, 1000])
+def test_a_summary_of_any_size_is_one_that_slack_takes(book, number):
+    """T19: nobody, one, a thousand; long lists go into the thread."""
+    from tests.alerts.test_deliver import other
+
+    store = filled(book, *(other(one, one) for one in range(number)))
+    found = summarize(store, W45, book)
+    for rung in range(3):
+        made = message(found, rung=rung)
+        assert refusal({"text": made.text, "blocks": list(made.blocks)}) is None
+    pages = list(lists(found))
+    assert all(refusal({"text": page.text, "blocks": list(page.blocks)}) is None for page in pages)
+    assert bool(pages) == (number > 10)
+
+
+def test_a_hostile_name_stays_a_name(book):
+    hostile = stranger(1, userIdentity={
+        "type": "WebIdentityUser", "userName": "<!channel>`*|\u202e", "identityProvider": "accounts.google.com",
+    }, responseElements={"subjectFromWebIdentityToken": "<!channel>`*|\u202e"})  # fmt: skip
+    found = summarize(filled(book, hostile), W45, book)
+    assert "<!channel>" not in json.dumps(message(found).blocks)
+    assert "<!channel>" not in show.markdown(found)
+    assert "\u202e" not in show.text(found) + show.markdown(found)
