@@ -53,8 +53,9 @@ def _show(store: Store, look: slack.Look) -> None:
 
     outbox = Outbox(store, time.sleep)
     waiting = [key for key, due in outbox.due() if not due.posted]
-    for key in waiting:
+    for number, key in enumerate(waiting, 1):
         counts = outbox.read(key)
         if counts is not None:
+            click.echo(f"{'' if number == 1 else chr(10)}── {number:,} of {len(waiting):,} ──\n")
             click.echo(render(written(counts, outbox.members(counts.alert), look)))
-    click.echo(f"{len(waiting):,} to be posted; nothing was sent")
+    click.echo(f"\n{len(waiting):,} to be posted; nothing was sent")
