@@ -62,7 +62,7 @@ def settle_alert(store: Store, key: str, told: Told) -> None:
         if alert is None:
             return
         alert.settled, alert.announce = told, ()
-        work.put(Alert.row(key), alert)
+        work.put(Alert.row(key), alert, expires=alert.expires)
         row = due or Due(told.at, told.at, 0, alert.channel, alert.severity, posted=alert.state != "pending")
         row.at, row.until = min(row.at, told.at), max(row.until, told.at + 60)
         work.put(Due.key(key), row)

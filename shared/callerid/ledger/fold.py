@@ -13,7 +13,7 @@ from callerid import finding
 from callerid.access import Occurrence, Outcome
 from callerid.group import origin, who
 from callerid.judgement import SEVERITIES, Judgement, Severity, line
-from callerid.ledger.rows import Advice, Alert, Due, Tally
+from callerid.ledger.rows import COUNTS_KEPT, Advice, Alert, Due, Tally
 from callerid.ledger.store import Key
 from callerid.ledger.work import Work
 
@@ -61,7 +61,7 @@ def fold(
     due = work.get(Due.key(key), Due)
     if alert is None or _is_closed(alert, due, now):
         alert = _opened(work, judgement, occurrence=occurrences[0], brief=brief, past=alert, now=now)
-        work.put(Alert.row(key), alert)
+        work.put(Alert.row(key), alert, expires=alert.expires)
     else:
         _heard(work, key, alert, judgement, now)
     _tally(work, alert, judgement.access.session_name, occurrences, shard)
@@ -75,7 +75,7 @@ def withdraw(work: Work, key: str, *, shard: int, now: float) -> None:
         return
     tally = _tally_of(work, alert, shard)
     tally.withdrawn += 1
-    work.put(Tally.key(key, shard), tally)
+    work.put(Tally.key(key, shard), tally, expires=alert.heard + COUNTS_KEPT)
     look_after(work, alert, now)
 
 
@@ -144,12 +144,13 @@ def _heard(work: Work, key: str, alert: Alert, judgement: Judgement, now: float)
     if judgement.severity.rank > Severity(alert.severity).rank:
         alert.announce += (f"Now {judgement.severity}, was {alert.severity}.",)
         alert.severity = judgement.severity
+        alert.state = "pending" if alert.state == "in-storm" else alert.state  # a storm's list would hide it
         changed = True
     if alert.state == "withdrawn":
         alert.state = "pending"
         changed = True
     if changed:
-        work.put(Alert.row(key), alert)
+        work.put(Alert.row(key), alert, expires=alert.expires)
 
 
 def _tally(work: Work, alert: Alert, session: str | None, occurrences: Sequence[Occurrence], shard: int) -> None:
@@ -160,7 +161,7 @@ def _tally(work: Work, alert: Alert, session: str | None, occurrences: Sequence[
     tally.last = max(filter(None, (tally.last, *times)), default=None)
     tally.sessions = _names(tally.sessions, (session,))
     tally.regions = _names(tally.regions, (occurrence.region for occurrence in occurrences))
-    work.put(Tally.key(alert.key, shard), tally)
+    work.put(Tally.key(alert.key, shard), tally, expires=alert.heard + COUNTS_KEPT)
 
 
 def total(work: Work, alert: Alert) -> Tally:

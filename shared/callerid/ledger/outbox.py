@@ -108,11 +108,11 @@ class Outbox:
             tally = total(work, alert)
             if tally.count and tally.withdrawn >= tally.count and not alert.doubtful:
                 alert.state = "withdrawn"
-                work.put(Alert.row(key), alert)
+                work.put(Alert.row(key), alert, expires=alert.expires)
                 _is_out(work, key, now)
                 return None
             alert.state, alert.lease, alert.attempt = "sending", now + CLAIM_SECONDS, alert.attempt + 1
-            work.put(Alert.row(key), alert)
+            work.put(Alert.row(key), alert, expires=alert.expires)
             return Counts(alert, tally)
 
         return self._step(step)
@@ -127,7 +127,7 @@ class Outbox:
             alert.state, alert.ts, alert.posted_to = "sent", ts, channel
             alert.doubtful, alert.error, alert.rung = 0, None, claim.alert.rung
             _shown(alert, claim, now)
-            work.put(Alert.row(key), alert)
+            work.put(Alert.row(key), alert, expires=alert.expires)
             _is_out(work, key, now)
             name = alert.channel
             row = work.get(Channel.key(name), Channel) or Channel(name)
@@ -147,7 +147,7 @@ class Outbox:
                 return
             alert.state, alert.error, alert.rung = "pending", error, claim.alert.rung
             alert.doubtful = alert.attempt if doubtful else alert.doubtful
-            work.put(Alert.row(key), alert)
+            work.put(Alert.row(key), alert, expires=alert.expires)
             due = work.get(Due.key(key), Due)
             if due is not None:
                 due.at = at
@@ -189,7 +189,7 @@ class Outbox:
             if alert is None or due is None:
                 return
             alert.state, alert.ts, alert.error, due.posted = "pending", None, error, False
-            work.put(Alert.row(key), alert)
+            work.put(Alert.row(key), alert, expires=alert.expires)
             work.put(Due.key(key), due)
 
         self._step(step)
@@ -201,7 +201,7 @@ class Outbox:
             alert = work.get(Alert.row(key), Alert)
             if alert is not None:
                 change(alert)
-                work.put(Alert.row(key), alert)
+                work.put(Alert.row(key), alert, expires=alert.expires)
 
         self._step(step)
 

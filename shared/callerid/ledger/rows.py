@@ -274,6 +274,11 @@ class Alert(Struct):
     listed: int = 0
     """How many members the thread already lists."""
 
+    @property
+    def expires(self) -> float | None:
+        """Return when the row may go: never as long as it is to be posted."""
+        return None if self.state in ("pending", "sending") else self.heard + COUNTS_KEPT
+
     @staticmethod
     def row(key: str) -> Key:
         """Return where it stands."""

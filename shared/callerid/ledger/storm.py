@@ -56,10 +56,10 @@ def _gather(store: Store, name: str, storm: str, keys: Sequence[str], now: float
     row.severity = max((row.severity, *(alert.severity for alert in members)), key=lambda word: Severity(word).rank)
     row.mention = row.mention or next((alert.mention for alert in members if alert.mention), "")
     row.heard = now
-    work.put(Alert.row(storm), row)
+    work.put(Alert.row(storm), row, expires=row.expires)
     for alert in members:
         alert.state, alert.storm = "in-storm", storm
-        work.put(Alert.row(alert.key), alert)
+        work.put(Alert.row(alert.key), alert, expires=alert.expires)
         work.delete(Due.key(alert.key))
     look_after(work, row, now)
     channel = work.get(Channel.key(name), Channel) or Channel(name)
