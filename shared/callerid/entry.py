@@ -11,7 +11,7 @@ What the record does not show is a ``TODO``, of a form that the loader takes and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -58,7 +58,7 @@ def entry(parts: list[Judgement], code: str, book: Book) -> str | None:
         if item is None:
             return None
         items.append(item)
-    text = "".join(f"# {line}\n" for line in _comments(items)) + _yaml([_plain(item) for item in items])
+    text = "".join(f"# {line}\n" for line in _comments(items)) + _yaml([plain(item) for item in items])
     return text if len(text) <= _LONGEST else None
 
 
@@ -94,7 +94,8 @@ def _additions(part: Judgement, code: str, book: Book, taken: set[str]) -> Itera
         holder = book.holder(identity)
         for reaches in _reaches(part.access, code, holder):
             if holder is None:
-                yield None, Caller(_name(identity, book, taken), _OWNER, (identity,), may_reach=reaches)
+                name = name_of(identity, lambda one: one in taken or bool(book.named(one)))
+                yield None, Caller(name, _OWNER, (identity,), may_reach=reaches)
             elif code == "subject-recycled":
                 yield holder, Caller(holder.name, "", (identity,))
             else:
@@ -103,12 +104,13 @@ def _additions(part: Judgement, code: str, book: Book, taken: set[str]) -> Itera
 
 def _reaches(access: Access, code: str, caller: Caller | None) -> Iterator[tuple[Reach, ...]]:
     """Yield what was reached, with as much of how as the record shows and the book compares; for each audience."""
-    target, audiences = _target(access), _audiences(access, code)
+    target, audiences = target_of(access), _audiences(access, code)
     for provider in _providers(access, code, caller):
         yield tuple(Reach(**target, provider=provider, audience=audience) for audience in audiences)
 
 
-def _target(access: Access) -> dict[str, str]:
+def target_of(access: Access) -> dict[str, str]:
+    """Return what was reached as a reach names it; TODO where the record does not show it."""
     target = access.target
     if access.cloud is Cloud.GCP:
         if target is None:
@@ -152,11 +154,11 @@ def _audiences(access: Access, code: str) -> tuple[str | None, ...]:
     return (access.audiences or (None,)) if of_a_token else (None,)
 
 
-def _name(identity: Identity, book: Book, taken: set[str]) -> str:
-    """Return a name that no caller of the book has, nor any user of it."""
+def name_of(identity: Identity, is_taken: Callable[[str], bool]) -> str:
+    """Return a name for the caller of an identity that nobody has yet."""
     stem = "-".join(filter(None, _NOT_IN_NAMES.split(_words(identity))))[:_NAME_LENGTH].strip("-.") or "caller"
     name, count = stem, 1
-    while name in taken or book.named(name):
+    while is_taken(name):
         count += 1
         name = f"{stem}-{count}"
     return name
@@ -191,13 +193,13 @@ def _merged(base: Caller | None, item: Caller) -> Caller:
 
 
 def _has_pattern(item: Caller) -> bool:
-    return any(map(glob.is_glob, _texts(_plain(item))))
+    return any(map(glob.is_glob, _texts(plain(item))))
 
 
 def _cures(caller: Caller, part: Judgement, book: Book) -> bool:
     """Tell whether the loader reads a caller back as it is, and the judge then knows the access to be its."""
     try:
-        document = parse(_yaml({"version": "1", "callers": [_plain(caller)]}).encode(), "entry")
+        document = parse(_yaml({"version": "1", "callers": [plain(caller)]}).encode(), "entry")
     except PolicyError:
         return False
     if document.callers != (caller,):
@@ -208,7 +210,7 @@ def _cures(caller: Caller, part: Judgement, book: Book) -> bool:
     return judged.caller is not None and CURABLE.isdisjoint(judged.reasons)
 
 
-def _plain(value: msgspec.Struct) -> dict[str, Any]:
+def plain(value: msgspec.Struct) -> dict[str, Any]:
     """Return a struct as a policy writes it: without what is absent."""
     found: dict[str, Any] = _given(msgspec.to_builtins(value))
     return found
@@ -254,6 +256,11 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(
     _Quoted, lambda dumper, data: dumper.represent_scalar("tag:yaml.org,2002:str", str(data), style='"')
 )
+
+
+def quoted(text: str) -> str:
+    """Return text as one scalar of YAML in double quotes and in ASCII, whatever it holds."""
+    return _yaml(_Quoted(text)).rstrip("\n")
 
 
 def _yaml(value: Any) -> str:

@@ -18,6 +18,15 @@ def parse(text: bytes, name: str) -> Document:
     Raises:
         PolicyError: with every fault, where the text is no policy.
     """
+    return placed(text, name)[0]
+
+
+def placed(text: bytes, name: str) -> tuple[Document, Shape]:
+    """Return the policy and where each part of it stands, for those who have more to say about it.
+
+    Raises:
+        PolicyError: with every fault, where the text is no policy.
+    """
     node = _compose(text, name)
     shape = Shape()
     document = shape.struct(Document, node, "the policy")
@@ -25,7 +34,7 @@ def parse(text: bytes, name: str) -> Document:
         check.document(document, shape)
     if shape.faults or document is None:
         raise PolicyError(name, shape.faults)
-    return document  # type: ignore[no-any-return]  # Shape.struct returns what it was asked for
+    return document, shape
 
 
 _DEPTH = 30

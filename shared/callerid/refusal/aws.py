@@ -60,11 +60,11 @@ def _trust(access: Access, code: str, book: Book) -> Refusal | None:
     statements = trust.statements(allowed(access, book), access.target)
     if code == "pull-request-subject":
         sub = f"{arn.issuer_of(access.provider)}:sub"
-        statements = [_with(one, "StringNotLike", sub, "repo:*:pull_request*") for one in statements]
+        statements = [with_condition(one, "StringNotLike", sub, "repo:*:pull_request*") for one in statements]
     if code == "subject-transient":
-        statements = [_with(one, "StringNotEquals", "SAML:sub_type", "transient") for one in statements]
+        statements = [with_condition(one, "StringNotEquals", "SAML:sub_type", "transient") for one in statements]
     if code == "role-claim-missing":
-        statements = [_with(one, "Bool", "sts:RoleAuthorizedByIdp", "true") for one in statements]
+        statements = [with_condition(one, "Bool", "sts:RoleAuthorizedByIdp", "true") for one in statements]
     return Refusal(_TRUST, _one_or_all(statements)) if statements else None
 
 
@@ -112,7 +112,7 @@ def _of_name(access: Access, code: str, caller: Caller | None, book: Book) -> Re
         return None
     statements = trust.statements([one for one in allowed(access, book) if one.caller is caller], access.target)
     for key in _KEYS.values() if code.endswith("-contradicts") else (_KEYS[code.rpartition("-")[0]],):
-        statements = [_with(one, operator, key, own) for one in statements or [_of_account(access)]]
+        statements = [with_condition(one, operator, key, own) for one in statements or [_of_account(access)]]
     is_chained = code.startswith("source-identity-") and arn.role_of(access.principal) is not None
     return Refusal(_CHAINED if is_chained else _PART, _one_or_all([_setting(one) for one in statements]))
 
@@ -153,7 +153,7 @@ def _until(caller: Caller | None, access: Access, book: Book) -> Refusal | None:
         return None
     end = f"{caller.expires + timedelta(days=1)}T00:00:00Z"
     statements = trust.statements([one for one in allowed(access, book) if one.caller is caller], access.target)
-    late = [_with(one, "DateLessThan", "aws:CurrentTime", end) for one in statements]
+    late = [with_condition(one, "DateLessThan", "aws:CurrentTime", end) for one in statements]
     return Refusal(_PART, _one_or_all(late) or {"Condition": {"DateLessThan": {"aws:CurrentTime": end}}})
 
 
@@ -180,7 +180,7 @@ def _one_or_all(statements: list[dict[str, Any]]) -> object:
     return statements[0] if len(statements) == 1 else statements
 
 
-def _with(statement: dict[str, Any], operator: str, key: str, value: str | list[str]) -> dict[str, Any]:
+def with_condition(statement: dict[str, Any], operator: str, key: str, value: str | list[str]) -> dict[str, Any]:
     """Return a statement with one condition more, which must hold beside the others."""
     conditions = statement.get("Condition", {})
     return {**statement, "Condition": {**conditions, operator: {**conditions.get(operator, {}), key: value}}}

@@ -60,7 +60,7 @@ def _no_keys(access: Access) -> Refusal | None:
 
 def _condition(access: Access, code: str, book: Book) -> Refusal | None:
     """Return the attribute condition of the provider: those alone whom the book lets through it."""
-    terms = dict.fromkeys(filter(None, (_term(one.identity) for one in allowed(access, book))))
+    terms = dict.fromkeys(filter(None, (term(one.identity) for one in allowed(access, book))))
     if not terms:
         return None
     text = " || ".join(terms)
@@ -74,19 +74,19 @@ def _condition(access: Access, code: str, book: Book) -> Refusal | None:
     return Refusal("The attribute condition of the provider:", text)
 
 
-def _term(identity: Identity) -> str | None:
+def term(identity: Identity) -> str | None:
     """Return the condition that a token is an identity's; None where a token can't show it."""
     if identity.aws_role:
-        return _is("assertion.arn", _sessions(identity.aws_role) + "*")
+        return compared("assertion.arn", sessions(identity.aws_role) + "*")
     if identity.iam_user:
-        return _is("assertion.arn", identity.iam_user)
+        return compared("assertion.arn", identity.iam_user)
     if identity.aws_account:
-        return _is("assertion.account", identity.aws_account)
+        return compared("assertion.account", identity.aws_account)
     if identity.principal:
         found = principal.parse(identity.principal)
-        return _is("google.subject", found.subject) if found else None
+        return compared("google.subject", found.subject) if found else None
     subject = _subject(identity)
-    return _is("google.subject", subject) if subject else None
+    return compared("google.subject", subject) if subject else None
 
 
 def _subject(identity: Identity) -> str | None:
@@ -96,13 +96,13 @@ def _subject(identity: Identity) -> str | None:
     return identity.saml.subject if identity.saml else identity.azure_managed_identity
 
 
-def _sessions(role: str) -> str:
+def sessions(role: str) -> str:
     """Return what the ARN of every session of a role begins with; it leaves out the role's path."""
     account, name = without_path(role).split(":")[4], role.rpartition("/")[2]
     return f"{':'.join(role.split(':')[:2])}:sts::{account}:assumed-role/{name}/"
 
 
-def _is(attribute: str, pattern: str) -> str:
+def compared(attribute: str, pattern: str) -> str:
     """Return a comparison in CEL, whose text is quoted as JSON's is."""
     body = pattern.removesuffix("*")
     if not glob.is_glob(pattern):
@@ -118,7 +118,7 @@ def _quoted(text: str) -> str:
 
 def _bindings(access: Access, book: Book) -> Refusal | None:
     """Return the only bindings that let anybody at the target; a resource's role is not the book's to know."""
-    found = [(_role(one.identity), _member(one)) for one in allowed(access, book)]
+    found = [(role_of(one.identity), member(one)) for one in allowed(access, book)]
     members = [(role, member) for role, member in found if member]
     named = {member for _, member in members}
     if not members or any(map(glob.is_glob, named)) or not named.isdisjoint(_hops(access)):
@@ -136,11 +136,12 @@ def _hops(access: Access) -> set[str]:
     return {f"serviceAccount:{email_of(name)}" for name in (access.principal or "", *access.delegation)}
 
 
-def _role(identity: Identity) -> str:
+def role_of(identity: Identity) -> str:
+    """Return the role that lets an identity use a service account."""
     return _GOOGLES if identity.google_service_account or identity.google_user else _FEDERATED
 
 
-def _member(one: Allowed) -> str | None:
+def member(one: Allowed) -> str | None:
     """Return how IAM names an identity, which no pattern can stand in; None where it never counts at Google."""
     identity, pool = one.identity, principal.pool_of(one.reach.provider)
     return _of_google(identity) or (_of_pool(identity, pool) if pool else None)
@@ -160,6 +161,6 @@ def _of_pool(identity: Identity, pool: str) -> str | None:
     """Return an identity within a pool, under the mapping that Google proposes for its sort of provider."""
     place = f"iam.googleapis.com/{pool}"
     if identity.aws_role:
-        return f"principalSet://{place}/attribute.aws_role/{_sessions(identity.aws_role).removesuffix('/')}"
+        return f"principalSet://{place}/attribute.aws_role/{sessions(identity.aws_role).removesuffix('/')}"
     subject = _subject(identity) or identity.iam_user
     return f"principal://{place}/subject/{subject}" if subject else None

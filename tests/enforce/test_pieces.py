@@ -1,0 +1,133 @@
+"""The pieces that are printed: whom they let in, what they warn of, and that no name escapes from its place."""
+
+import json
+import shlex
+import shutil
+import subprocess
+from datetime import date
+
+import pytest
+
+from callerid.enforce import aws, commands, gcp, terraform
+from callerid.enforce.piece import Plan
+from callerid.policy.book import Book
+from callerid.policy.load import parse
+from tests.conftest import POLICY
+from tests.test_cases import CASES
+
+TODAY = date(2026, 11, 2)
+ROLE = "arn:aws:iam::111111111111:role/target"
+POOL = "projects/123456789012/locations/global/workloadIdentityPools/p"
+GITHUB = {"issuer": "token.actions.githubusercontent.com", "subject": "repo:acme@1/app@2:ref:x"}
+
+
+def plan(text: str) -> Plan:
+    book = Book(parse(text.encode(), "policy"), "x")
+    parts = (aws.plan(book, TODAY), gcp.plan(book, TODAY))
+    return Plan([one for part in parts for one in part.pieces], [one for part in parts for one in part.warnings])
+
+
+def of(identity: dict, *, name: str = "caller", requirement: dict | None = None, **more: object) -> Plan:
+    reaches = more.pop("may_reach", [{"aws_role": ROLE, **more.pop("reach", {})}])
+    caller = {"name": name, "owner": "o", "identities": [identity], "may_reach": reaches, **more}
+    whole = {"version": "1", "callers": [caller]}
+    if requirement:
+        whole["requirements"] = [{"roles": ROLE, **requirement}]
+    return plan(json.dumps(whole))
+
+
+ENFORCED = {"source_identity": {"mode": "enforce", "equals": "caller"}}
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (of({"iam_user": "arn:aws:iam::222222222222:user/x"}, requirement=ENFORCED), "The console can't switch"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}, requirement=ENFORCED), "A chain keeps its source identity"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}), "lasts an hour at most"),
+        (of({"google_service_account": "100000000000000000001"}, requirement=ENFORCED), "carry no source identity"),
+        (of({"google_service_account": "100000000000000000001"}), "no oaud is listed"),
+        (of({"oidc": GITHUB}), "no audience is listed"),
+        (of({"oidc": {**GITHUB, "subject": "repo:acme/app:ref:x"}}), "without pinned ids"),
+        (of({"oidc": {**GITHUB, "subject": "repo:acme/app:*"}}), "whatever follows :pull_request is refused"),
+        (of({"aws_account": "333333333333"}), "everybody whom account 333333333333 permits"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x-*"}), "Principal takes no pattern"),
+        (of({"google_user": "kim@example.com"}), "google_user does not show up at AWS"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}, expires="2026-11-01"), "expired on 2026-11-01"),
+        (of({"iam_user": "arn:aws:iam::222222222222:user/TODO-AIDA1"}), "says TODO and is left out"),
+        (of({"aws_role": "arn:aws-cn:iam::222222222222:role/x"}), "is of another partition"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}, requirement={"source_identity": {"mode": "warn"}}), "only in warn"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}, requirement={"session_name": {"mode": "enforce", "matches": "T-[0-9]+"}}), "no regular expressions"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/" + "x" * 60}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/aws"}]), "over 127 bytes"),
+        (of({"oidc": {"issuer": "i.example.com", "subject": "s" * 128}}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/x"}]), "exceeds the 127 bytes"),
+        (of({"google_service_account": "100000000000000000001"}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com"}]), "give the `email`"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}, may_reach=[{"resource": "projects/_/buckets/b", "provider": f"{POOL}/providers/aws"}]), "ROLE stands for"),
+        (of({"aws_role": "arn:aws:iam::222222222222:role/x"}, may_reach=[{"resource": "x", "audience": "https://partner.example.com"}]), "ForAllValues holds"),
+        (of({"oidc": GITHUB}, reach={"audience": "a" * 2100}), "higher quota"),
+        (of({"oidc": GITHUB}, reach={"audience": "a" * 4100}), "more than AWS takes"),
+    ],
+)  # fmt: skip
+def test_what_breaks_is_warned_of(made, words):
+    assert any(words in warning for piece in made.pieces for warning in piece.warnings), made
+
+
+def test_a_condition_that_is_too_long_is_warned_of():
+    callers = [
+        {"name": f"c{number}", "owner": "o", "identities": [{"aws_role": f"arn:aws:iam::222222222222:role/job-{number}"}],
+         "may_reach": [{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/aws"}]}
+        for number in range(60)
+    ]  # fmt: skip
+    made = plan(json.dumps({"version": "1", "callers": callers}))
+    assert "Google takes 4,096" in made.pieces[0].warnings[0]
+
+
+def test_a_pattern_of_targets_has_no_policy_and_says_so():
+    made = of({"oidc": GITHUB}, may_reach=[{"aws_role": "arn:aws:iam::111111111111:role/app-*"}])
+    assert made.pieces == []
+    assert "a pattern has no trust policy" in made.warnings[0]
+
+
+def test_nobody_left_is_nobody_let_in():
+    made = of({"aws_role": "arn:aws:iam::222222222222:role/x"}, expires="2026-11-01")
+    assert made.pieces[0].policy["Statement"] == [{"Effect": "Deny", "Principal": "*", "Action": "sts:*"}]
+
+
+def test_no_allowed_condition_holds_where_its_key_is_absent():
+    for path in (POLICY, CASES / "policy.yaml"):
+        for piece in plan(path.read_text()).pieces:
+            for statement in piece.policy.get("Statement", ()):
+                assert statement["Effect"] == "Deny" or "IfExists" not in json.dumps(statement)
+
+
+@pytest.mark.parametrize(
+    "value", ["${aws:userid}", "x${*}", "'; touch /tmp/x; '", '"}]} ${file("/etc/passwd")}', "%{ if true }", "a\u202eb"]
+)
+def test_no_value_becomes_a_variable_a_command_or_a_template(value, tmp_path):
+    made = of({"oidc": {"issuer": "i.example.com", "subject": f"s{value}".replace("*", "x")}}, reach={"audience": "a"})
+    shown = json.dumps(made.pieces[0].policy)
+    assert "${a" not in shown
+    assert "${f" not in shown
+    words = [shlex.split(line, comments=True) for line in commands.lines(made)]
+    assert [word[:3] for word in words if word] == [["aws", "iam", "update-assume-role-policy"]]
+    text = "\n".join(terraform.lines(made))
+    assert "${a" not in text.replace("$${", "")
+    assert "%{" not in text.replace("%%{", "")
+
+
+@pytest.mark.skipif(not shutil.which("terraform"), reason="needs terraform")
+@pytest.mark.parametrize("path", [POLICY, CASES / "policy.yaml"], ids=["example", "cases"])
+def test_terraform_takes_what_it_is_given(path, tmp_path):
+    """Only the values: the binding's provider would have to be downloaded."""
+    made = plan(path.read_text())
+    made.pieces = [piece for piece in made.pieces if piece.kind != "bindings"]
+    (tmp_path / "main.tf").write_text("\n".join(terraform.lines(made)) + "\n")
+    for command in (["init", "-backend=false"], ["validate"]):
+        run = subprocess.run(["terraform", *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_commands_of_both_clouds_are_whole_lines():
+    for path in (POLICY, CASES / "policy.yaml"):
+        text = "\n".join(commands.lines(plan(path.read_text()))).replace(" \\\n", " ")
+        tools = {words[0] for words in (shlex.split(line, comments=True) for line in text.splitlines()) if words}
+        assert tools == {"aws", "gcloud"}
