@@ -43,20 +43,25 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/developing: $(VENV)/installed requirements-dev.txt
-	$(BIN)/pip install -q -e ".[aws,gcp]" -r requirements-dev.txt
+	$(BIN)/pip install -q -e ".[aws,gcp,report]" -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/benching: $(VENV)/installed bench/requirements.txt
 	$(BIN)/pip install -q -r bench/requirements.txt
 	@touch $@
 
-# `sam build` asks for these: the functions' one artefact, for arm64 unless MACHINE says otherwise. Lambda cannot keep
-# what it compiles, so compiled files go along; python3.13 is needed for them, as no other version's would be read.
+# `sam build` asks for these: the functions' one artefact, for arm64 and python3.13 unless MACHINE and RUNTIME say
+# otherwise, with Firestore's client where FIRESTORE is yes. Lambda cannot keep what it compiles, so compiled files go
+# along; the runtime's own version is needed for them, as no other version's would be read.
+build-Judge build-Tasks build-CheckPolicy: MACHINE ?= aarch64
+build-Judge build-Tasks build-CheckPolicy: RUNTIME ?= 3.13
 build-Judge build-Tasks build-CheckPolicy:
-	$(PYTHON) -m pip install -q -r aws_function/requirements.txt --target "$(ARTIFACTS_DIR)" --no-compile \
-		--implementation cp --python-version 3.13 --only-binary=:all: \
-		--platform manylinux_2_28_$(or $(MACHINE),aarch64) --platform manylinux2014_$(or $(MACHINE),aarch64)
+	$(PYTHON) -m pip install -q -r aws_function/requirements.txt \
+		$(if $(filter yes,$(FIRESTORE)),-r aws_function/requirements-firestore.txt) \
+		--target "$(ARTIFACTS_DIR)" --no-compile \
+		--implementation cp --python-version $(RUNTIME) --only-binary=:all: \
+		--platform manylinux_2_28_$(MACHINE) --platform manylinux2014_$(MACHINE)
 	cp -R shared/callerid aws_function "$(ARTIFACTS_DIR)"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -prune -exec rm -r {} +
-	python3.13 -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)" \
-		|| echo "no python3.13 here: the functions start half a second later"
+	python$(RUNTIME) -m compileall -q --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)" \
+		|| echo "no python$(RUNTIME) here: the functions start half a second later"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol, assert_never
 
@@ -19,7 +19,7 @@ from msgspec import Struct, field
 from callerid import delivery
 from callerid.access import Occurrence
 from callerid.engine import Engine, unreadable
-from callerid.envelope import Batch, PassedOver, Unreadable
+from callerid.envelope import Batch, Item, PassedOver, Unreadable
 from callerid.group import Group, group_of
 from callerid.judgement import FINDINGS, Judgement, Severity, Verdict, line
 from callerid.ledger import part as parts
@@ -74,6 +74,8 @@ class Tally(Struct):
     rows: dict[Group, Row] = field(default_factory=dict)
     """Those of a table; none where it is not wanted."""
     unreadable: list[UnreadableRecord] = field(default_factory=list)
+    broken_off: list[str] = field(default_factory=list)
+    """Of histories that could not be read to their end: why, and how to go on."""
 
     @property
     def records(self) -> int:
@@ -97,6 +99,7 @@ class Tally(Struct):
         for group, row in other.rows.items():
             self.rows.setdefault(group, Row()).add(row.count, row.first, row.last)
         self.unreadable += other.unreadable[: UNREADABLE_KEPT - len(self.unreadable)]
+        self.broken_off += other.broken_off
 
 
 class Select(msgspec.Struct, frozen=True):
@@ -113,8 +116,8 @@ Emit = Callable[[bytes], object]
 class Keep(Protocol):
     """Where a scan's units go, if they go anywhere: the ledger."""
 
-    def __call__(self, units: Sequence[Unit], marker: str, /) -> object:
-        """Keep the units of one block; ``marker`` is the digest of its content."""
+    def __call__(self, units: Sequence[Unit], marker: str | None, /) -> object:
+        """Keep the units of one block; ``marker`` is the digest of its content, None where each record has its id."""
 
 
 class Scanner:
@@ -131,27 +134,55 @@ class Scanner:
 
     def scan(self, path: str, emit: Emit) -> Tally:
         """Return the tally of one file; ``emit`` gets each wanted judgement as a line of JSON."""
+        if files.is_history(path):
+            return self._history(path, emit)
         tally = Tally(files=1)
         name = "stdin" if path == files.STANDARD_INPUT else files.printable_name(path)
         lines = delivery.Lines()
         for block in files.blocks(path):
             read = lines.read if block.is_lines else delivery.document
-            for item in read(block.data, block.damage, block.detail):
-                match item:
-                    case Batch():
-                        self._batch(tally, item, name, emit)
-                    case Unreadable():
-                        self._unreadable(tally, item, name, emit)
-                    case PassedOver():
-                        tally.passed_over[item.what] += 1
-                    case _:
-                        assert_never(item)
+            self._items(tally, read(block.data, block.damage, block.detail), name, emit)
             if self._keep is not None:
                 self._keep(self._units, _content(block, name))
                 self._units = []
         return tally
 
-    def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit) -> None:
+    def _history(self, path: str, emit: Emit) -> Tally:
+        """Read what a cloud keeps. Its pages fall otherwise each time, so that every record is kept by its id."""
+        from callerid.sources import cloud  # noqa: PLC0415  # the clients of Google Cloud
+
+        tally = Tally(files=1)
+        try:
+            history = cloud.connect(path)
+        except cloud.BrokenOffError as error:
+            tally.broken_off.append(str(error))
+            return tally
+        try:
+            for number, page in enumerate(history.pages(), 1):
+                self._items(tally, delivery.document(page), f"{history.name}#{number}", emit, by_id=True)
+                if self._keep is not None:
+                    self._keep(self._units, None)
+                    self._units = []
+        except cloud.BrokenOffError as error:
+            tally.broken_off.append(str(error))
+        except BaseException as error:  # also a person's Ctrl-C
+            error.add_note(f"{history.name}: {history.resume}")
+            raise
+        return tally
+
+    def _items(self, tally: Tally, items: Iterable[Item], name: str, emit: Emit, *, by_id: bool = False) -> None:
+        for item in items:
+            match item:
+                case Batch():
+                    self._batch(tally, item, name, emit, by_id=by_id)
+                case Unreadable():
+                    self._unreadable(tally, item, name, emit)
+                case PassedOver():
+                    tally.passed_over[item.what] += 1
+                case _:
+                    assert_never(item)
+
+    def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit, *, by_id: bool) -> None:
         judgements = self._engine.judge(batch)
         verdicts = [judgement.verdict for judgement in judgements]
         findings = [index for index, verdict in enumerate(verdicts) if verdict in FINDINGS]
@@ -160,7 +191,7 @@ class Scanner:
         if self._select.groups:
             _group(tally, batch, judgements)
         if self._keep is not None:
-            self._units += parts.units(batch, judgements, name, by_id=False)
+            self._units += parts.units(batch, judgements, name, by_id=by_id)
         wanted = range(len(judgements)) if self._select.every else findings if self._select.findings else ()
         for index in wanted:
             self._emit(judgements[index], batch.occurrence(index, name), emit)
@@ -216,7 +247,7 @@ def scan(
     if not (select.findings or select.every):
         paths.sort(key=files.size_of, reverse=True)
     tally = Tally()
-    if jobs > 1 and len(paths) > 1 and files.STANDARD_INPUT not in paths:
+    if jobs > 1 and len(paths) > 1 and files.STANDARD_INPUT not in paths and not any(map(files.is_history, paths)):
         for path, part, lines in _in_processes(paths, book, select, keeper, min(jobs, len(paths))):
             tally.merge(part)
             emit(lines)

@@ -176,7 +176,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch):
 def test_check_tells_a_good_policy():
     run = callerid("check", "examples/policy.yaml")
     assert run.returncode == 0
-    assert run.stdout.decode().startswith("examples/policy.yaml: good; 6 callers, 3 requirements, digest sha256:")
+    assert run.stdout.decode().startswith("examples/policy.yaml: good; 8 callers, 3 requirements, digest sha256:")
 
 
 @pytest.mark.parametrize("code", REASONS)

@@ -8,7 +8,19 @@ import click
 
 from callerid import __version__
 
-_COMMANDS = ("scan", "alerts", "deliver", "summary", "slack-selftest", "explain", "check")
+_COMMANDS = (
+    "scan",
+    "report",
+    "explain",
+    "suggest",
+    "check",
+    "replay",
+    "enforce",
+    "alerts",
+    "deliver",
+    "summary",
+    "slack-selftest",
+)
 
 
 class _Commands(click.Group):

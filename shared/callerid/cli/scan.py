@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,12 +43,15 @@ _THRESHOLDS = ("any", *(severity.value for severity in Severity), "never")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "jsonl", "json"]),
+    type=click.Choice(["table", "jsonl", "json", "csv", "ocsf", "markdown"]),
     default="table",
     show_default=True,
-    help="table: for people. jsonl: a judgement a line. json: one object with the totals and the findings.",
+    help="table: for people. jsonl: a judgement a line. json: one object with the totals and the findings. csv: a"
+    " judgement a row. ocsf: an OCSF Detection Finding a line, for a SIEM. markdown: a table for a ticket.",
 )
-@click.option("--all", "every", is_flag=True, help="With jsonl: every record's judgement, not only the findings.")
+@click.option(
+    "--all", "every", is_flag=True, help="With jsonl or csv: every record's judgement, not only the findings."
+)
 @click.option(
     "--fail-on",
     type=click.Choice(_THRESHOLDS),
@@ -66,7 +70,7 @@ def scan(
     ledger: str | None,
     jobs: int | None,
 ) -> None:
-    """Judge the records in files, folders and patterns; - is standard input.
+    """Judge the records in files, folders and patterns; - is standard input, logging://PROJECT?since=TIME history.
 
     Reads CloudTrail log files, EventBridge events, `aws cloudtrail lookup-events`, Cloud Audit Logs as gcloud
     prints them or a sink writes them, and Pub/Sub messages: plain or gzip, recognised by content.
@@ -74,8 +78,8 @@ def scan(
     Exit status: 0 clean, 1 findings (see --fail-on), 2 wrong usage or policy, or nothing readable.
     """
     gc.disable()  # records hold no cycles, and looking for some takes a sixth of the time
-    if every and format_ != "jsonl":
-        raise click.UsageError("--all goes with --format jsonl")
+    if every and format_ not in ("jsonl", "csv"):
+        raise click.UsageError("--all goes with --format jsonl or csv")
     try:
         found = files.find(paths)
         book = cache.load(policy, cache.folder(dict(os.environ))) if policy else None
@@ -91,13 +95,17 @@ def scan(
     except BrokenPipeError:
         _discard_output()
         sys.exit(_STOPPED)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        for note in getattr(interrupt, "__notes__", ()):
+            click.echo(f"callerid: {note}", err=True)
         sys.exit(_INTERRUPTED)
     except OSError as error:
         _discard_output()
         raise WrongInputError(f"the output cannot be written: {error.strerror}") from error
     gc.freeze()  # there are no cycles to look for once more as the interpreter ends
     _name_unreadable(tally)
+    for told in tally.broken_off:
+        click.echo(f"callerid: {told}", err=True)
     sys.exit(_status(tally, fail_on))
 
 
@@ -147,7 +155,7 @@ def _progress(size: int) -> Iterator[Callable[[str], None]]:
         yield lambda path: progress.advance(task, files.size_of(path))
 
 
-_Finish = Callable[[scanning.Tally, Book | None], None]
+_Finish = Callable[[scanning.Tally, Book | None], object]
 
 
 @contextmanager
@@ -161,6 +169,15 @@ def _printer(format_: str, out: IO[bytes]) -> Iterator[tuple[scanning.Emit, _Fin
 
             with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
                 yield spool.write, lambda tally, book: _print_json(tally, book, spool, out)
+        case "csv" | "ocsf" | "markdown":
+            from callerid.formats import tongue
+
+            said = tongue(format_, time.time())
+            out.write(said.begin())
+            yield (
+                lambda lines: out.write(b"".join(map(said.take, lines.splitlines()))),
+                lambda tally, book: out.write(said.end(tally.verdicts)),
+            )
         case _:
             yield lambda line: None, _print_table
 
@@ -208,7 +225,7 @@ def _name_unreadable(tally: scanning.Tally) -> None:
 
 
 def _status(tally: scanning.Tally, fail_on: str) -> int:
-    if tally.records and tally.records == tally.verdicts[Verdict.UNREADABLE]:
+    if tally.broken_off or (tally.records and tally.records == tally.verdicts[Verdict.UNREADABLE]):
         return 2
     if fail_on == "never":
         return 0

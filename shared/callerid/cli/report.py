@@ -1,0 +1,157 @@
+"""``callerid report``: a ledger or log files in, one page of HTML out."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from callerid import moment
+from callerid.cli.error import WrongInputError
+from callerid.ledger.url import FORMS
+from callerid.policy.book import Book
+from callerid.policy.fault import PolicyError
+
+if TYPE_CHECKING:
+    from callerid.report.figures import Figures
+    from callerid.report.page import Origin
+
+
+def _day(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return a day as ``2026-11-02``, or say what was expected."""
+    try:
+        return str(date.fromisoformat(value)) if value else None
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no day: expected YYYY-MM-DD", ctx, param) from error
+
+
+@click.command()
+@click.argument("logs", metavar="[LOGS...]", nargs=-1)
+@click.option("--ledger", metavar="URL", help=f"Report on a ledger: {FORMS}. [env: CALLERID_LEDGER, without LOGS]")
+@click.option(
+    "--policy",
+    metavar="FILE",
+    envvar="CALLERID_POLICY",
+    help="The caller book (YAML): judges LOGS; of a ledger, names the entries that nobody used. [env: CALLERID_POLICY]",
+)
+@click.option(
+    "--since",
+    metavar="DAY",
+    callback=_day,
+    help="The first day, by the records' time in UTC. [default: a quarter; all of LOGS]",
+)
+@click.option("--until", metavar="DAY", callback=_day, help="The last day. [default: today; the last of LOGS]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="report.html",
+    show_default=True,
+    help="Where the page goes; - is standard output.",
+)
+def report(
+    logs: tuple[str, ...], ledger: str | None, policy: str | None, since: str | None, until: str | None, output: str
+) -> None:
+    """Write a page for an auditor: the share with a name, who reaches what, every finding, what was not observed.
+
+    One file that needs no network. From a ledger, or from log files, as `callerid scan` reads them.
+
+    Exit status: 0 written, 2 wrong usage or policy, or no such ledger or logs.
+    """
+    if since and until and since > until:
+        raise click.UsageError(f"--since {since} is after --until {until}")
+    ledger = ledger or (None if logs else os.environ.get("CALLERID_LEDGER"))
+    if bool(logs) == bool(ledger):
+        raise click.UsageError("give either LOGS or --ledger URL")
+    try:
+        from callerid.report.page import page
+    except ModuleNotFoundError as error:
+        raise WrongInputError(f"a report needs `pip install callerid[report]` ({error.name} is missing)") from error
+    now = time.time()
+    book = _book(policy)
+    if ledger:
+        found, origin = _of_ledger(ledger, book, since, until, now)
+    else:
+        found, origin = _of_logs(logs, book, since, until, now)
+    _write(page(found, origin), output)
+
+
+def _book(policy: str | None) -> Book | None:
+    from callerid.policy import cache
+
+    try:
+        return cache.load(policy, cache.folder(dict(os.environ))) if policy else None
+    except PolicyError as error:
+        raise WrongInputError(str(error)) from error
+
+
+def _of_ledger(url: str, book: Book | None, since: str | None, until: str | None, now: float) -> tuple[Figures, Origin]:
+    from callerid.cli.ledger import opened
+    from callerid.ledger.store import UnavailableError
+    from callerid.report.figures import figures
+    from callerid.report.page import Origin
+
+    store, today = opened(url), moment.at(now)[:10]
+    try:
+        found = figures(store, since=since, until=until or max(today, since or today), today=today, book=book)
+    except UnavailableError as error:
+        raise WrongInputError(str(error)) from error
+    finally:
+        store.close()
+    return found, Origin(f"the ledger {url}", moment.at(now))
+
+
+def _of_logs(
+    paths: tuple[str, ...], book: Book | None, since: str | None, until: str | None, now: float
+) -> tuple[Figures, Origin]:
+    from callerid.report.logs import read
+    from callerid.report.page import Origin
+    from callerid.sources import files
+
+    try:
+        found_files = files.find(paths)
+    except files.NoFileError as error:
+        raise WrongInputError(str(error)) from error
+    gc.disable()  # records hold no cycles, as in a scan
+    with _progress(sum(map(files.size_of, found_files))) as done:
+        found, tally = read(
+            found_files, book, since=since, until=until, now=now, done=lambda path: done(files.size_of(path))
+        )
+    gc.enable()
+    number = f"{tally.records:,} records in {tally.files:,} file{'s' * (tally.files != 1)}"
+    passed = ", ".join(f"{count:,} {what}" for what, count in sorted(tally.passed_over.items()))
+    return found, Origin(number, moment.at(now), book.digest if book else None, passed, tuple(tally.broken_off))
+
+
+@contextmanager
+def _progress(size: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, by the bytes of the files that are done."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    with click.progressbar(length=size, label="reading", file=sys.stderr) as bar:
+        yield bar.update
+
+
+def _write(text: str, output: str) -> None:
+    """Write the page beside its place first: a report is there as a whole or not at all."""
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    path = Path(output)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise WrongInputError(f"{output} cannot be written: {error.strerror}") from error
+    click.echo(f"{output}: {len(text.encode()) / 1024:,.0f} KB", err=True)
