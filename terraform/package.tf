@@ -7,7 +7,7 @@ locals {
     { for name in fileset("${local.root}/gcp_function", "{*.py,requirements.txt,policy.yaml}") :
       name => "${local.root}/gcp_function/${name}"
     },
-    { for name in fileset("${local.root}/shared/callerid", "**/*.{py,toml,json,yaml,typed}") :
+    { for name in fileset("${local.root}/shared/callerid", "**/*.{py,toml,json,yaml,typed,html,css,js}") :
       "callerid/${name}" => "${local.root}/shared/callerid/${name}"
     },
   )

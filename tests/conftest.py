@@ -2,15 +2,26 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from callerid import delivery
 from callerid.engine import Engine, unreadable
 from callerid.envelope import Batch, PassedOver, Unreadable
 from callerid.policy.book import Book
 from callerid.policy.load import parse
+
+settings.register_profile(
+    "callerid",
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=150,
+    derandomize="CI" in os.environ,  # a machine that only says yes or no looks at the same examples each time
+)
+settings.load_profile("callerid")
 
 ROOT = Path(__file__).parent.parent
 POLICY = ROOT / "examples" / "policy.yaml"

@@ -1,11 +1,10 @@
 """What must hold of any JSON whatever: nothing escapes, nothing is lost, nobody without a name is identified."""
 
 import json
-import os
 import string
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from callerid import delivery
@@ -28,15 +27,6 @@ from tests.test_cases import ALL, _book
 
 SECRETS = ("ASIAEXAMPLESECRET001", "EXAMPLE-SECRET-TOKEN")
 RECORDS = [case["record"] for _, case in ALL if "record" in case]
-
-settings.register_profile(
-    "callerid",
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    max_examples=150,
-    derandomize="CI" in os.environ,  # a machine that only says yes or no looks at the same examples each time
-)
-settings.load_profile("callerid")
 
 text = st.text(max_size=12) | st.sampled_from(
     ["", "\ud800", "\u202eevil", "Records", "arn:aws:iam::111111111111:role/x", "principal://x", "null", "1e999"]
