@@ -12,7 +12,6 @@ from typing import NamedTuple, assert_never
 
 from msgspec import Struct, field
 
-from callerid.advice import advise
 from callerid.engine import Engine, unreadable
 from callerid.envelope import Batch, Item, PassedOver, Unreadable
 from callerid.judgement import FINDINGS, Judgement, Line, Severity, Verdict, line
@@ -63,6 +62,8 @@ def briefing(book: Book | None) -> Briefing:
         return lambda judgement, severity: Brief()
 
     def brief(judgement: Judgement, severity: Severity) -> Brief:
+        from callerid.advice import advise  # noqa: PLC0415  # most deliveries open no alert
+
         owner = judgement.caller.owner if judgement.caller else None
         rule = book.channel(owner, judgement.access.account, severity)
         channel, mention = (rule.channel, rule.mention or "") if rule else ("", "")
@@ -72,9 +73,13 @@ def briefing(book: Book | None) -> Briefing:
 
 
 class Monitor:
-    """Judges and records what arrives. ``now`` gives the time of receipt in seconds since 1970."""
+    """Judges and records what arrives. ``now`` gives the time of receipt in seconds since 1970.
 
-    def __init__(self, book: Book, store: Store, *, now: Callable[[], float]) -> None:
+    ``sessions`` keeps what ``trace`` walks along, at two more rows for each crossing.
+    """
+
+    def __init__(self, book: Book, store: Store, *, now: Callable[[], float], sessions: bool = False) -> None:
+        self._sessions = sessions
         self._book = book
         self._engine = Engine(book)
         self._recorder = Recorder(store, briefing(book))
@@ -111,6 +116,10 @@ class Monitor:
             if judgement.verdict in FINDINGS:
                 received.findings.append(line(judgement, batch.occurrence(index, name), self._book.digest))
         found = units(batch, judgements, name, by_id=by_id)
+        if self._sessions:
+            from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
+
+            sessions.attach(found, batch, judgements, name)
         received.newest = max(filter(None, (received.newest, *(unit.last for unit in found))), default=None)
         return found
 

@@ -116,6 +116,10 @@ Emit = Callable[[bytes], object]
 class Keep(Protocol):
     """Where a scan's units go, if they go anywhere: the ledger."""
 
+    @property
+    def sessions(self) -> bool:
+        """Return whether it also keeps sessions, which a trace walks along."""
+
     def __call__(self, units: Sequence[Unit], marker: str | None, /) -> object:
         """Keep the units of one block; ``marker`` is the digest of its content, None where each record has its id."""
 
@@ -191,7 +195,12 @@ class Scanner:
         if self._select.groups:
             _group(tally, batch, judgements)
         if self._keep is not None:
-            self._units += parts.units(batch, judgements, name, by_id=by_id)
+            found = parts.units(batch, judgements, name, by_id=by_id)
+            if self._keep.sessions:
+                from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
+
+                sessions.attach(found, batch, judgements, name)
+            self._units += found
         wanted = range(len(judgements)) if self._select.every else findings if self._select.findings else ()
         for index in wanted:
             self._emit(judgements[index], batch.occurrence(index, name), emit)

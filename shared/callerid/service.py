@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from callerid.alerts.clock import Clock
-from callerid.alerts.links import Look
-from callerid.alerts.second import SecondWay, second_way
 from callerid.judgement import Severity
 from callerid.ledger.store import Store
 from callerid.ledger.url import connect
@@ -23,6 +21,7 @@ from callerid.policy.standing import Standing
 
 if TYPE_CHECKING:  # what sends is loaded when something is to be sent
     from callerid.alerts.deliver import Delivered
+    from callerid.alerts.second import SecondWay
     from callerid.alerts.slack import Sender
 
 
@@ -36,6 +35,8 @@ class Settings(Struct, frozen=True):
     timezone: str = "UTC"
     portal: str = ""
     runbooks: str = ""
+    sessions: str = "off"
+    """``on`` keeps sessions, for ``callerid trace --ledger``."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
@@ -72,6 +73,8 @@ class Service:
 
     @cached_property
     def _second(self) -> SecondWay:
+        from callerid.alerts.second import second_way  # noqa: PLC0415  # what receives tells nobody
+
         return second_way(self._settings.second_way)
 
     @property
@@ -86,14 +89,15 @@ class Service:
             NoPolicyError: where there is no good policy at all.
             UnavailableError: where the ledger does not answer: deliver again.
         """
-        book = self._standing.current().book
+        book, sessions = self._standing.current().book, self._settings.sessions == "on"
         if self._monitor is None or self._monitor[0] != book.digest:
-            self._monitor = (book.digest, Monitor(book, self.store, now=self._clock.now))
+            self._monitor = (book.digest, Monitor(book, self.store, now=self._clock.now, sessions=sessions))
         return self._monitor[1].receive(deliveries, marker=marker)
 
     def deliver(self, *, budget_seconds: float) -> Delivered:
         """Send what is due; see :class:`callerid.alerts.deliver.Deliverer`."""
         from callerid.alerts.deliver import Deliverer  # noqa: PLC0415  # slack-sdk: only where something is sent
+        from callerid.alerts.links import Look  # noqa: PLC0415
 
         look = Look(portal=self._settings.portal, runbooks=self._settings.runbooks)
         sender = Deliverer(self.store, self._slack, self._settings.channel, clock=self._clock, look=look)

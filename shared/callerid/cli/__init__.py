@@ -11,6 +11,7 @@ from callerid import __version__
 _COMMANDS = (
     "scan",
     "report",
+    "trace",
     "explain",
     "suggest",
     "check",

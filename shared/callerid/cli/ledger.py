@@ -38,14 +38,15 @@ def opened(url: str) -> Store:
 class Keeper:
     """Records the blocks of a scan's files, each once whatever its file is called."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, sessions: bool) -> None:
         self._recorder = recorder
+        self.sessions = sessions
 
-    def __call__(self, units: Sequence[Unit], marker: str, /) -> Recorded:
+    def __call__(self, units: Sequence[Unit], marker: str | None, /) -> Recorded:
         """Record the units of one block."""
         return self._recorder.record(units, now=time.time(), marker=marker)
 
 
-def keeper(url: str, book: Book | None) -> Keeper:
+def keeper(url: str, book: Book | None, *, sessions: bool = False) -> Keeper:
     """Return what records into the ledger that a URL names; each process of a scan makes its own."""
-    return Keeper(Recorder(opened(url), briefing(book)))
+    return Keeper(Recorder(opened(url), briefing(book)), sessions=sessions)

@@ -60,6 +60,7 @@ _THRESHOLDS = ("any", *(severity.value for severity in Severity), "never")
     help="Exit with 1 where a finding is at least this severe.",
 )
 @click.option("--ledger", metavar="URL", help="Also record what is found; sqlite:///FILE, dynamodb://…, firestore://….")
+@click.option("--sessions", is_flag=True, help="With --ledger: also keep sessions, for `callerid trace --ledger`.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes to use. [default: one a core]")
 def scan(
     paths: tuple[str, ...],
@@ -68,6 +69,7 @@ def scan(
     every: bool,
     fail_on: str,
     ledger: str | None,
+    sessions: bool,
     jobs: int | None,
 ) -> None:
     """Judge the records in files, folders and patterns; - is standard input, logging://PROJECT?since=TIME history.
@@ -80,6 +82,8 @@ def scan(
     gc.disable()  # records hold no cycles, and looking for some takes a sixth of the time
     if every and format_ not in ("jsonl", "csv"):
         raise click.UsageError("--all goes with --format jsonl or csv")
+    if sessions and not ledger:
+        raise click.UsageError("--sessions goes with --ledger")
     try:
         found = files.find(paths)
         book = cache.load(policy, cache.folder(dict(os.environ))) if policy else None
@@ -89,7 +93,7 @@ def scan(
         raise WrongInputError("standard output is closed")
     try:
         with _printer(format_, sys.stdout.buffer) as (emit, finish):
-            tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit, ledger=ledger)
+            tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit, keeper=_keeper(ledger, book, sessions))
             finish(tally, book)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -122,22 +126,23 @@ def _scan(
     every: bool,
     jobs: int | None,
     emit: scanning.Emit,
-    ledger: str | None,
+    keeper: Callable[[], scanning.Keep] | None,
 ) -> scanning.Tally:
     select = scanning.Select(findings=format_ != "table", every=every, groups=format_ == "table")
     size = sum(map(files.size_of, found))
     if jobs is None:
         jobs = scanning.cores() if size >= _POOL_PAYS_BYTES else 1
     with _progress(size) as done:
-        keeper = _keeper(ledger, book) if ledger else None
         return scanning.scan(found, book, select=select, emit=emit, jobs=jobs, keeper=keeper, done=done)
 
 
-def _keeper(url: str, book: Book | None) -> Callable[[], scanning.Keep]:
-    """Return what makes, in each process, the way into the ledger."""
+def _keeper(url: str | None, book: Book | None, sessions: bool) -> Callable[[], scanning.Keep] | None:
+    """Return what makes, in each process, the way into the ledger; None where there is none."""
+    if url is None:
+        return None
     from callerid.cli.ledger import keeper  # a scan without a ledger needs neither it nor a database
 
-    return partial(keeper, url, book)
+    return partial(keeper, url, book, sessions=sessions)
 
 
 @contextmanager

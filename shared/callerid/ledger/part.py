@@ -19,6 +19,7 @@ from callerid.finding import detail
 from callerid.group import container, origin, who
 from callerid.judgement import FINDINGS, Judgement, Verdict
 from callerid.ledger.rows import Route, digest, owner_of
+from callerid.trace.held import Held
 
 UNDATED = "undated"
 _CALLS = (Kind.SESSION_USE, Kind.DELEGATED_USE, Kind.DIRECT_USE, Kind.KEY_USE)
@@ -44,6 +45,8 @@ class Unit(Struct):
     """Records that are counted by their id."""
     unreadable: list[tuple[str, str, str]] = field(default_factory=list)
     """Of what can't be read: source, reason and detail of each."""
+    sessions: list[Held] = field(default_factory=list)
+    """What its records say of sessions, which goes into the same write."""
 
     @property
     def day(self) -> str:
@@ -136,6 +139,7 @@ def merged(units: Iterable[Unit]) -> list[Unit]:
         if other is not unit:
             other.count += unit.count
             other.singles += unit.singles
+            other.sessions += unit.sessions
             other.see(unit.first)
             other.see(unit.last)
     return sorted(found.values(), key=lambda unit: unit.digest)

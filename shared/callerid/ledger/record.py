@@ -115,6 +115,10 @@ class _Step:
         if mass:
             times += [time for time in (unit.first, unit.last) if time]
         self._count(unit, len(fresh) + mass, times)
+        if unit.sessions:
+            from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
+
+            sessions.keep(self._work, unit, fresh, is_last=piece.is_last, shard=self._shard, now=self._now)
         if fresh and unit.is_finding:
             fold(self._work, unit.judgement, fresh, self._brief, shard=self._shard, now=self._now)
         for source, reason, detail in unit.unreadable:
@@ -278,5 +282,9 @@ def _keys(pieces: Sequence[_Piece], marker: str | None, shard: int) -> Iterator[
             yield Source.key(access.cloud or "", access.account or "", unit.region, unit.day)
             if unit.judgement.verdict is not Verdict.OUT_OF_SCOPE:
                 yield Seen.key(unit.route)
+        if unit.sessions:
+            from callerid.ledger import sessions  # noqa: PLC0415
+
+            yield from sessions.keys(unit, shard)
         if unit.is_finding:
             yield from keys_of_finding(unit.judgement, shard)

@@ -50,6 +50,11 @@ class Work:
         """Return over how many rows this store spreads a count."""
         return self._store.shards
 
+    @property
+    def most_writes(self) -> int:
+        """Return how many rows one write may have."""
+        return self._store.most_writes
+
     def fetch(self, keys: Iterable[Key]) -> None:
         """Read rows together, which costs one question where :meth:`get` alone would ask for each."""
         wanted = [key for key in dict.fromkeys(keys) if key not in self._held]

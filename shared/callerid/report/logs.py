@@ -23,6 +23,9 @@ from callerid.report.figures import Figures, figures
 class _Keep:
     """Records the blocks of a scan's files, and notes their days."""
 
+    sessions = False
+    """The page shows counts."""
+
     def __init__(self, store: Store, book: Book | None, now: float) -> None:
         self._recorder = Recorder(store, briefing(book))
         self._now = now

@@ -1,0 +1,68 @@
+"""``callerid trace``: from a record, a key, a role, an account or a name back to who began, and forward."""
+
+from __future__ import annotations
+
+import gc
+
+import click
+
+from callerid.cli.error import WrongInputError
+
+
+@click.command()
+@click.argument("query")
+@click.argument("paths", metavar="LOGS...", nargs=-1)
+@click.option(
+    "--ledger", metavar="URL", help="Trace in a ledger's sessions; sqlite:///FILE, dynamodb://…, firestore://…."
+)
+@click.option("--forward", is_flag=True, help="Also what was done with it: each call, or from a ledger how many.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["tree", "jsonl", "dot"]),
+    default="tree",
+    show_default=True,
+    help="tree: for people. jsonl: a step a line. dot: a graph for Graphviz.",
+)
+@click.option("--since", metavar="TIME", help="Only what was at or after this time (RFC 3339, UTC without a zone).")
+@click.option("--until", metavar="TIME", help="Only what was at or before this time.")
+@click.option(
+    "--policy", metavar="FILE", envvar="CALLERID_POLICY", help="The caller book, to trace a caller by its name."
+)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Chains to show.")
+def trace(
+    query: str,
+    paths: tuple[str, ...],
+    ledger: str | None,
+    forward: bool,
+    format_: str,
+    since: str | None,
+    until: str | None,
+    policy: str | None,
+    limit: int,
+) -> None:
+    """Trace QUERY back to whoever began its chain, across roles, accounts and clouds.
+
+    QUERY is a record's id, the id of an access key, the ARN of a session or a role, a service account, a principal,
+    a subject, a source identity or session name, or, with --policy, the name of a caller.
+
+    Each link says how good it is. attested: a shared identifier that one issue fits. correlated: the same name within
+    the life of the session, or several that fit. inferred: a name only.
+
+    Exit status: 0 found, 1 nothing of that name, 2 wrong usage or nothing to read.
+    """
+    from callerid.trace import run  # the engine's commands need none of it
+
+    gc.disable()
+    if bool(paths) == bool(ledger):
+        raise click.UsageError("give either LOGS or --ledger URL")
+    try:
+        wanted = run.query(query, since=since, until=until, policy=policy)
+        found = run.in_ledger(ledger, wanted, forward) if ledger else run.in_logs(paths, wanted, forward=forward)
+    except run.InputError as error:
+        raise WrongInputError(str(error)) from error
+    if not found.chains:
+        click.echo(f"callerid: nothing found for {found.named}", err=True)
+        raise SystemExit(1)
+    for line in run.shown(found, format_, limit):
+        click.echo(line)

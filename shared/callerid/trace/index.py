@@ -1,0 +1,192 @@
+"""The links of log files: issues one by one, the calls of a session together (when, how many to which service).
+
+Nothing is judged: that is what makes reading the logs once more affordable. What a query names is noted on the way,
+so names need no index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+from msgspec import Raw, Struct, field
+from msgspec.structs import replace
+from zlib_ng.zlib_ng import crc32
+
+from callerid import delivery, moment
+from callerid.access import Outcome
+from callerid.envelope import Batch
+from callerid.sources import files
+from callerid.trace.chain import Span, whole
+from callerid.trace.link import Link, Mark, Source
+from callerid.trace.query import Query
+from callerid.trace.read import HOUR, LinkReader, calls_id, reader_of
+from callerid.trace.shelf import Shelf
+
+_HELD = 10_000
+"""Callers whose calls are counted in memory; at about 3 KB each, 30 MB. Then they go into the file."""
+
+
+class _Calls(Struct):
+    """The calls of one caller: all that says the same of itself, of one session or else of one hour."""
+
+    caller: Raw
+    link: Link
+    at: Source
+    """The earliest call; of several at one time the one whose id comes first."""
+    hour: str | None
+    """None where the session's beginning shows, which tells it from others better than an hour."""
+    first: str = "~"
+    last: str = ""
+    services: dict[str, int] = field(default_factory=dict)
+
+
+class LogIndex:
+    """An index of log files for one query; a context manager, at whose end nothing is left."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._shelf = Shelf()
+        self._calls: dict[int, _Calls] = {}
+        """By a checksum of the caller, which costs a third of a copy and its hash."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shelf.close()
+
+    def add(self, path: str) -> None:
+        """Read one file into the index."""
+        for batch, name in batches(path):
+            self.take(batch, name)
+
+    def take(self, batch: Batch, name: str) -> None:
+        """Add the records of a batch."""
+        reader = reader_of(batch)
+        issues = frozenset(reader.issues(batch.records))
+        for index in issues:
+            link = _link(reader, batch, index, name)
+            self._shelf.put(link, is_wanted=self._query.wants(link))
+        if self._query.records:
+            self._pick(reader, batch, name, issues)
+        self._count(reader, batch, name, issues)
+        if len(self._calls) > _HELD:
+            self._spill()
+
+    def _pick(self, reader: LinkReader, batch: Batch, name: str, issues: frozenset[int]) -> None:
+        """Note single calls that the query names by their id."""
+        ids = self._query.records
+        by_key = any("/" in text for text in ids)
+        for index, record in enumerate(batch.records):
+            wanted = reader.record_id(record) in ids or (by_key and batch.occurrence(index, name).record_id in ids)
+            if wanted and index not in issues:
+                link = _link(reader, batch, index, name)
+                self._shelf.put(link, is_wanted=self._query.in_time(link), is_found=False)
+
+    def _count(self, reader: LinkReader, batch: Batch, name: str, issues: frozenset[int]) -> None:
+        """Count a batch's calls. Every record passes here, so each is asked for the least."""
+        known, records = self._calls.get, batch.records
+        for index, (caller, time, service) in enumerate(reader.calls(records)):
+            if index in issues:
+                continue
+            checksum = crc32(caller)
+            calls = known(checksum)
+            if calls is None or calls.caller != caller or (calls.hour is not None and calls.hour != time[:HOUR]):
+                calls = self._begin(checksum, caller, time, _link(reader, batch, index, name))
+            services = calls.services
+            services[service] = services.get(service, 0) + 1
+            if time > calls.last:  # noqa: PLR1730  # max() takes three times as long, and every record passes here
+                calls.last = time
+            if time and time <= calls.first:
+                at = Source(reader.record_id(records[index]), _source(batch, index, name))
+                if time < calls.first or at < calls.at:
+                    calls.first, calls.at = time, at
+
+    def _begin(self, checksum: int, caller: Raw, time: str, link: Link) -> _Calls:
+        """Return where a caller's calls are counted from now on, in place of whoever had the same checksum."""
+        before = self._calls.get(checksum)
+        if before is not None:
+            self._put(before)
+        calls = _Calls(caller.copy(), link, link.records[0], time[:HOUR] if link.began is None else None)
+        self._calls[checksum] = calls
+        return calls
+
+    def _put(self, calls: _Calls) -> None:
+        link = replace(
+            calls.link,
+            call="",
+            service="",
+            account=None,
+            outcome=Outcome.ALLOWED,
+            records=(calls.at,),
+            access_id=calls_id(bytes(calls.caller), calls.hour),
+            time=moment.utc(calls.first),
+            last=moment.utc(calls.last),
+            calls=tuple(sorted(calls.services.items())),
+        )
+        self._shelf.put(link, is_wanted=self._query.wants(link))
+
+    def _spill(self) -> None:
+        for calls in self._calls.values():
+            self._put(calls)
+        self._calls.clear()
+
+    def finish(self) -> None:
+        """Write what is still in memory."""
+        self._spill()
+        self._shelf.write()
+
+    def issues(self, mark: Mark, span: Span, /) -> Iterator[Link]:
+        """Return the calls of a time that issued what bears the mark."""
+        return self._shelf.issues(mark, span)
+
+    def uses(self, mark: Mark, span: Span, /) -> Iterator[Link]:
+        """Return the calls of a time, or sessions' calls together, that were made with what bears the mark."""
+        return self._shelf.uses(mark, span)
+
+    def asked(self) -> list[Link]:
+        """Return the links that the query names: single calls, issues, sessions' calls."""
+        return whole(self._shelf.wanted(), self)
+
+
+def _link(reader: LinkReader, batch: Batch, index: int, name: str) -> Link:
+    return reader.link(batch.records[index], _source(batch, index, name))
+
+
+def _source(batch: Batch, index: int, name: str) -> str:
+    """Return where a record stands, without making its key."""
+    position = batch.position(index)
+    return f"{name}:{position}" if position else name
+
+
+def batches(path: str) -> Iterator[tuple[Batch, str]]:
+    """Yield the records of a file; what can't be read is the scan's to tell."""
+    name = "stdin" if path == files.STANDARD_INPUT else files.printable_name(path)
+    lines = delivery.Lines()
+    for block in files.blocks(path):
+        read: Callable[..., Iterator[Any]] = lines.read if block.is_lines else delivery.document
+        for item in read(block.data, block.damage, block.detail):
+            if isinstance(item, Batch):
+                yield item, name
+
+
+def each(paths: Sequence[str], wanted: frozenset[str]) -> Iterator[tuple[str, Link]]:
+    """Yield, in a second pass, every call of the sessions whose calls together have one of the ids ``wanted``."""
+    for path in paths:
+        for batch, name in batches(path):
+            reader = reader_of(batch)
+            issues = frozenset(reader.issues(batch.records))
+            for index, (caller, time, _) in enumerate(reader.calls(batch.records)):
+                if index in issues or not wanted.intersection(_ids(bytes(caller), time[:HOUR])):
+                    continue
+                link = _link(reader, batch, index, name)
+                access_id = calls_id(bytes(caller), time[:HOUR] if link.began is None else None)
+                if access_id in wanted:
+                    yield access_id, link
+
+
+@lru_cache(maxsize=_HELD)
+def _ids(caller: bytes, hour: str) -> tuple[str, str]:
+    return calls_id(caller, None), calls_id(caller, hour)

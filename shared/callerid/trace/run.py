@@ -1,0 +1,158 @@
+"""A query and where to look into what is printed: what ``callerid trace`` does, without a terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from msgspec import Struct
+
+from callerid import moment
+from callerid.cli.text import printable
+from callerid.ledger.store import UnavailableError
+from callerid.ledger.url import LedgerUrlError, connect
+from callerid.policy import cache
+from callerid.policy.fault import PolicyError
+from callerid.policy.identity import keys
+from callerid.sources import files
+from callerid.trace import index as logs
+from callerid.trace import show
+from callerid.trace.chain import Index, Step, back, behind, forward, steps
+from callerid.trace.link import Link
+from callerid.trace.query import Query, parse
+
+MOST = 1000
+"""Chains that are walked for one query; a role may have millions of sessions."""
+
+
+_CALLS = 100_000
+"""Single calls that are gathered for one query."""
+
+
+class InputError(Exception):
+    """What was asked for cannot be read; the message says what and why."""
+
+
+class Result(Struct):
+    """What was found."""
+
+    named: str
+    chains: list[show.Chain]
+    calls: show.Calls
+    more: int = 0
+    """Further records of the same name that were not walked from."""
+
+
+def query(text: str, *, since: str | None, until: str | None, policy: str | None) -> Query:
+    """Return the query of a command line; a caller's name stands for all its identities.
+
+    Raises:
+        InputError: for a time or a policy that cannot be read.
+    """
+    times = [_time(time) for time in (since, until)]
+    names: tuple[str, ...] = ()
+    if policy:
+        try:
+            book = cache.load(policy, cache.folder(dict(os.environ)))
+        except PolicyError as error:
+            raise InputError(str(error)) from error
+        caller = book.caller(text)
+        identities = caller.identities if caller else ()
+        names = tuple(key.value for identity in identities for key in keys(identity))
+        names += tuple(identity.email for identity in identities if identity.email)
+    return parse(text, names=names, since=times[0], until=times[1])
+
+
+def _time(text: str | None) -> str | None:
+    if text is None:
+        return None
+    whole = f"{text}T00:00:00Z" if len(text) == len("2026-11-02") else text
+    found = moment.utc(whole) or moment.utc(f"{whole}:00Z")
+    if found is None:
+        raise InputError(f"{text}: expected a time such as 2026-11-02T03:00:00Z")
+    return found
+
+
+def in_logs(paths: Sequence[str], wanted: Query, *, forward: bool) -> Result:
+    """Return what log files show, by an index of their own that is gone afterwards.
+
+    Raises:
+        InputError: for a path that names nothing.
+    """
+    try:
+        found = files.find(paths)
+    except files.NoFileError as error:
+        raise InputError(str(error)) from error
+    with logs.LogIndex(wanted) as index:
+        for path in found:
+            index.add(path)
+        index.finish()
+        result = _result(index, index.asked(), wanted, is_forward=forward)
+    if forward and files.STANDARD_INPUT not in found:
+        result.calls = _each(found, result.chains)
+    return result
+
+
+def in_ledger(url: str, wanted: Query, is_forward: bool) -> Result:  # noqa: FBT001  # the command's own flag
+    """Return what a ledger's sessions show.
+
+    Raises:
+        InputError: where there is no such ledger, or it does not answer.
+    """
+    from callerid.ledger.sessions import Sessions  # noqa: PLC0415  # a trace of logs needs none of it
+
+    try:
+        store = connect(url)
+        index = Sessions(store)
+        return _result(index, index.asked(wanted), wanted, is_forward=is_forward)
+    except (LedgerUrlError, UnavailableError) as error:
+        raise InputError(str(error)) from error
+
+
+def _result(index: Index, starts: list[Link], wanted: Query, *, is_forward: bool) -> Result:
+    starts.sort(key=lambda link: (link.last or link.time or "", link.access_id), reverse=True)
+    walked = [back(link, index) for link in starts[:MOST]]
+    above = {step.link.access_id for one in walked for edge in one.edges for step in steps(edge.step)}
+    own = [one for one in walked if one.link.access_id not in above]
+    own.sort(key=lambda one: (one.link.time or "", one.link.access_id))
+    chains = [show.Chain(one, tuple(_forward(one, index)) if is_forward else ()) for one in own]
+    return Result(wanted.text, chains, {}, len(starts) - len(walked))
+
+
+def _forward(one: Step, index: Index) -> Iterator[Step]:
+    """Yield where an issue led; of a call where the session led that it was made with."""
+    issues = [one.link] if one.link.is_issue else [found.link for found in behind(one.link, index)]
+    return (forward(issue, index) for issue in issues)
+
+
+def _each(paths: Sequence[str], chains: Iterable[show.Chain]) -> show.Calls:
+    """Return each call of the sessions that the chains led to, the earliest first."""
+    led = (step.link for chain in chains for one in chain.forward for step in steps(one))
+    wanted = frozenset(link.access_id for link in led if link.calls)
+    found: dict[str, dict[str, Link]] = {}
+    for access_id, call in islice(logs.each(paths, wanted), _CALLS) if wanted else ():
+        found.setdefault(access_id, {})[call.access_id] = call
+    return {
+        access_id: sorted(calls.values(), key=lambda call: (call.time or "", call.access_id))
+        for access_id, calls in found.items()
+    }
+
+
+def shown(result: Result, format_: str, limit: int) -> Iterator[str]:
+    """Yield what is printed, line by line."""
+    chains = result.chains[:limit]
+    if format_ == "dot":
+        yield from show.dot(chains)
+        return
+    for number, chain in enumerate(chains, 1):
+        if format_ == "jsonl":
+            yield from (row.decode() for row in show.rows(chain, number, result.calls))
+            continue
+        if number > 1:
+            yield ""
+        yield from show.tree(chain, result.calls)
+    more = len(result.chains) - len(chains) + result.more
+    if more and format_ == "tree":
+        yield ""
+        yield f"… {more:,} more of {printable(result.named)}; --since, --until and --limit choose among them"

@@ -1,0 +1,219 @@
+"""A chain as text, as JSON lines, as a graph for Graphviz.
+
+What a caller chose can neither steer a terminal nor break out of a quoted name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from callerid.access import Outcome
+from callerid.cli.text import printable
+from callerid.names import principal
+from callerid.trace.chain import Drift, Edge, Step, origins
+from callerid.trace.link import Link, Origin
+
+LONGEST = 160
+"""Characters of a name in a tree; the JSON has it whole."""
+CALLS_SHOWN = 50
+Calls = Mapping[str, Sequence[Link]]
+"""Of sessions' calls together, by their id: each call."""
+
+
+class Chain(Struct, frozen=True):
+    """What one query found: a record with what is behind it and, where wanted, what followed."""
+
+    back: Step
+    forward: tuple[Step, ...] = ()
+
+
+def tree(chain: Chain, calls: Calls) -> Iterator[str]:
+    """Yield a chain line by line: the record asked for, below it where it comes from, then where it led."""
+    seen: set[str] = set()
+    yield _line(chain.back.link)
+    yield from _branches(chain.back, "", seen, {})
+    for origin in origins(chain.back):
+        yield f"= {_ended(origin)}, {origin.basis}"
+    for step in chain.forward:
+        yield f"> with what {_call(step.link.call)} {_record(step.link)} issued:"
+        yield from _branches(step, "", {chain.back.link.access_id}, calls)
+
+
+def _branches(step: Step, indent: str, seen: set[str], calls: Calls) -> Iterator[str]:
+    for drift in step.drifts:
+        yield f"{indent}! {_drift(drift)}"
+    rows: list[tuple[str, Step | None]] = [(_edge(edge), edge.step) for edge in step.edges]
+    rows += [(_line(call), None) for call in calls.get(step.link.access_id, ())[:CALLS_SHOWN]]
+    hidden = len(calls.get(step.link.access_id, ())) - CALLS_SHOWN
+    rows += [(f"… {hidden:,} more calls", None)] if hidden > 0 else []
+    rows += [(f"… {step.more:,} more that fit as well", None)] if step.more else []
+    rows += [("… and so on", None)] if step.is_cut else []
+    for number, (text, inner) in enumerate(rows):
+        is_last = number == len(rows) - 1
+        again = inner is not None and inner.link.access_id in seen and bool(inner.edges)
+        yield f"{indent}{'└─' if is_last else '├─'} {text}{' (as above)' if again else ''}"
+        if inner is not None and not again:
+            seen.add(inner.link.access_id)
+            yield from _branches(inner, indent + ("   " if is_last else "│  "), seen, calls)
+
+
+def _edge(edge: Edge) -> str:
+    return f"{edge.basis} ({edge.sign}): {_line(edge.step.link)}"
+
+
+def _line(link: Link) -> str:
+    """Return who did what, when, for whom, and which record says so."""
+    parts = [link.time or "at an unknown time", _call(link.call) or "a call"]
+    if link.calls:
+        total = sum(count for _, count in link.calls)
+        services = ", ".join(f"{_short(name) or '-'} {count:,}" for name, count in _most(link.calls))
+        parts = [link.time or "at an unknown time", f"{total:,} call{'s'[: total > 1]} ({services})"]
+        if link.last and link.last != link.time:
+            parts[0] += f" to {link.last}"
+    if link.made and link.made != link.who:
+        parts.append(f"for {_short(link.made)}")
+    if link.who:
+        parts.append(f"by {_short(link.who)}")
+    if link.outcome is Outcome.DENIED and not link.calls:
+        parts.append("(denied)")
+    return " ".join((*parts, _record(link)))
+
+
+def _most(calls: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    ordered = sorted(calls, key=lambda call: (-call[1], call[0]))
+    rest = sum(count for _, count in ordered[3:])
+    return ordered[:3] + ([("others", rest)] if rest else [])
+
+
+def _record(link: Link) -> str:
+    ids = dict.fromkeys(_short(at.record_id.rpartition("/")[2]) for at in link.records if at.record_id)
+    return f"[{', '.join(ids)}]" if ids else "[no record id]"
+
+
+def _ended(origin: Origin) -> str:
+    issuer = f" of {_short(origin.issuer)}" if origin.issuer else ""
+    end = "" if origin.is_end else "; who stands behind it is not in these records"
+    return f"{origin.what} {_short(origin.name)}{issuer}{end}"
+
+
+def _drift(drift: Drift) -> str:
+    was, now = _short(drift.issued or "none"), _short(drift.shown or "none")
+    return f"{drift.code}: issued with {was}, shows {now}"
+
+
+def _call(name: str) -> str:
+    """Return a call's name without the package that Google writes before it."""
+    return _short(".".join(name.split(".")[-2:]) if name.startswith("google.") else name)
+
+
+def _short(text: str) -> str:
+    """Return a name as it is printed; of a pool's identity its subject and the pool's id."""
+    found = principal.parse(text)
+    shown = printable(f"{found.subject} (pool {found.pool.rpartition('/')[2]})" if found else text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
+def rows(chain: Chain, number: int, calls: Calls) -> Iterator[bytes]:
+    """Yield a chain as JSON lines: a step a line, with the step that it stands under."""
+    yield from _Rows(number, "back", {}).of(chain.back)
+    for step in chain.forward:
+        yield from _Rows(number, "forward", calls).of(step)
+
+
+class _Rows(Struct):
+    """One walk through a chain; a step that several lead to is told whole once."""
+
+    number: int
+    direction: str
+    calls: Calls
+    seen: set[str] = field(default_factory=set)
+
+    def of(self, step: Step, under: str | None = None, edge: Edge | None = None) -> Iterator[bytes]:
+        link = step.link
+        yield msgspec.json.encode(
+            {
+                "chain": self.number,
+                "direction": self.direction,
+                "id": link.access_id,
+                "under": under,
+                "basis": edge.basis if edge else None,
+                "by": edge.sign if edge else None,
+                **_shown(link),
+                "more": step.more,
+                "drifts": [drift._asdict() for drift in step.drifts],
+                "origins": [_told(origin) for origin in origins(step)] if self.direction == "back" else [],
+            }
+        )
+        if link.access_id in self.seen:
+            return
+        self.seen.add(link.access_id)
+        for inner in step.edges:
+            yield from self.of(inner.step, link.access_id, inner)
+        for call in self.calls.get(link.access_id, ()):
+            beside = {"chain": self.number, "direction": "call", "id": call.access_id, "under": link.access_id}
+            yield msgspec.json.encode({**beside, **_shown(call)})
+
+
+def _told(origin: Origin) -> dict[str, Any]:
+    return {name: getattr(origin, name) for name in origin.__struct_fields__}
+
+
+def _shown(link: Link) -> dict[str, Any]:
+    return {
+        "cloud": link.cloud,
+        "kind": link.kind,
+        "call": link.call,
+        "service": link.service,
+        "time": link.time,
+        "last": link.last,
+        "who": link.who,
+        "made": link.made,
+        "outcome": link.outcome,
+        "account": link.account,
+        "source_identity": link.after or link.before,
+        "records": [at._asdict() for at in link.records],
+        "calls": dict(link.calls),
+    }
+
+
+def dot(chains: Iterable[Chain]) -> Iterator[str]:
+    """Yield chains as one graph, whose arrows point from who began to what was done."""
+    yield "digraph trace {"
+    yield "  rankdir=LR; node [shape=box, fontname=monospace];"
+    nodes: dict[str, str] = {}
+    arrows: dict[str, None] = {}
+    for chain in chains:
+        _draw(chain.back, nodes, arrows, is_back=True)
+        for step in chain.forward:
+            _draw(step, nodes, arrows, is_back=False)
+    yield from (f"  {_quoted(name)} [label={_quoted(label)}];" for name, label in nodes.items())
+    yield from arrows
+    yield "}"
+
+
+def _draw(step: Step, nodes: dict[str, str], arrows: dict[str, None], *, is_back: bool) -> None:
+    link = step.link
+    if link.access_id in nodes and not step.edges:
+        return
+    nodes[link.access_id] = f"{_call(link.call)}\n{_short(link.who or '')}\n{link.time or ''}"
+    for edge in step.edges:
+        ends = (edge.step.link.access_id, link.access_id) if is_back else (link.access_id, edge.step.link.access_id)
+        style = {"attested": "solid", "correlated": "dashed"}.get(edge.basis, "dotted")
+        arrow = f"  {_quoted(ends[0])} -> {_quoted(ends[1])} [label={_quoted(edge.sign)}, style={style}];"
+        if arrow not in arrows:
+            arrows[arrow] = None
+            _draw(edge.step, nodes, arrows, is_back=is_back)
+    if is_back and not step.edges and link.origin:
+        name = f"origin {link.origin.what} {link.origin.name}"
+        nodes[name] = f"{link.origin.what}\n{_short(link.origin.name)}"
+        arrows[f"  {_quoted(name)} -> {_quoted(link.access_id)};"] = None
+
+
+def _quoted(text: str) -> str:
+    """Return a string as Graphviz reads it; a newline of ours is a line break, none of a log's is left."""
+    lines = (printable(line).replace("\\", "\\\\").replace('"', '\\"') for line in text.split("\n"))
+    return '"' + r"\n".join(lines) + '"'

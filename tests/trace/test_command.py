@@ -1,0 +1,125 @@
+"""The command itself: what it takes, what it prints, how it ends."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from callerid.cli.trace import trace
+from tests.conftest import POLICY, ROOT
+from tests.trace import made
+from tests.trace.stored import keep
+
+LOGS = str(ROOT / "examples" / "logs")
+STORY = [
+    {"web": {"id": "a1", "at": "03:00:00", "subject": "100000000000000000001", "role": "crosscloud-test", "session": "nightly-export", "makes": "ASIAEXAMPLEEXAMPLE001"}},
+    {"call": {"id": "c1", "at": "03:01:00", "by": "crosscloud-test/nightly-export", "key": "ASIAEXAMPLEEXAMPLE001", "began": "03:00:00"}},
+]  # fmt: skip
+
+
+def run(*arguments):
+    return CliRunner().invoke(trace, arguments)
+
+
+@pytest.fixture
+def story(tmp_path):
+    path = tmp_path / "story.jsonl"
+    path.write_text(made.lines(STORY))
+    return str(path)
+
+
+def test_the_example_logs_hold_a_chain_across_both_clouds():
+    found = run("example000003", LOGS)
+    assert found.exit_code == 0
+    assert "attested (delegation)" in found.stdout
+    assert "attested (mapped principal)" in found.stdout
+
+
+def test_nothing_of_that_name_ends_with_1():
+    found = run("nobody", LOGS)
+    assert (found.exit_code, found.stdout, found.stderr) == (1, "", "callerid: nothing found for nobody\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("x",), "give either LOGS or --ledger URL"),
+        (("x", LOGS, "--ledger", "sqlite:///x"), "give either LOGS or --ledger URL"),
+        (("x", "/nowhere"), "no such file or folder"),
+        (("x", LOGS, "--since", "soon"), "expected a time such as"),
+        (("x", "--ledger", "http://x"), "expected sqlite:///PATH"),
+        (("x", LOGS, "--policy", "/nowhere.yaml"), "nowhere.yaml"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_one_message(arguments, message):
+    found = run(*arguments)
+    assert found.exit_code == 2
+    assert message in found.stderr
+
+
+def test_a_caller_is_found_by_its_name_in_the_policy(story):
+    assert run("nightly-export", story, "--policy", str(POLICY)).stdout.startswith("2026-11-02T03:0")
+
+
+def test_json_lines_name_the_step_that_each_stands_under(story):
+    rows = [json.loads(row) for row in run("c1", story, "--format", "jsonl", "--forward").stdout.splitlines()]
+    assert [(row["direction"], row["call"], row["under"], row.get("basis")) for row in rows] == [
+        ("back", "ListBuckets", None, None),
+        ("back", "AssumeRoleWithWebIdentity", "c1", "attested"),
+        ("forward", "AssumeRoleWithWebIdentity", None, None),
+        ("forward", "", "a1", "attested"),
+        ("call", "ListBuckets", rows[3]["id"], None),
+    ]
+    assert rows[0]["origins"] == [
+        {
+            "name": "100000000000000000001",
+            "what": "Google account",
+            "issuer": "accounts.google.com",
+            "is_end": True,
+            "basis": "attested",
+        }
+    ]
+
+
+def test_a_graph_quotes_what_a_caller_chose(tmp_path):
+    path = tmp_path / "log.jsonl"
+    hostile = made.records([{"web": {**STORY[0]["web"], "subject": 'x"]; evil [label="\\\n'}}])
+    path.write_text(json.dumps(hostile[0]) + "\n")
+    found = run("a1", str(path), "--format", "dot").stdout
+    assert '\\"]; evil [label=\\"\\\\' in found
+    assert found.count("\n") == len(found.splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "count"),
+    [(None, None, 3), ("2026-11-03", None, 2), ("2026-11-03", "2026-11-03T12:00", 1), (None, "2026-11-01", 0)],
+)
+def test_a_time_range_chooses_among_the_chains_of_a_name(since, until, count):
+    options = [*(("--since", since) if since else ()), *(("--until", until) if until else ())]
+    found = run("100000000000000000001", LOGS, *options, "--format", "jsonl")
+    assert len({json.loads(row)["chain"] for row in found.stdout.splitlines()}) == count
+
+
+def test_chains_beyond_the_limit_are_counted():
+    found = run("100000000000000000001", LOGS, "--limit", "1").stdout
+    assert found.endswith("\n\n… 2 more of 100000000000000000001; --since, --until and --limit choose among them\n")
+
+
+def test_a_ledger_is_traced_without_the_logs(tmp_path):
+    from callerid.ledger.sqlite import SqliteStore
+
+    store = SqliteStore(tmp_path / "ledger.db")
+    keep(store, made.lines(STORY).splitlines(keepends=True))
+    store.close()
+    found = run("100000000000000000001", "--ledger", f"sqlite:///{tmp_path}/ledger.db", "--forward")
+    assert found.exit_code == 0
+    assert "attested (access key): 2026-11-02T03:01:00Z 1 call (s3.amazonaws.com 1)" in found.stdout
+
+
+def test_the_index_of_logs_leaves_nothing_behind(tmp_path, monkeypatch, story):
+    import tempfile
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    run("c1", story)
+    assert list((tmp_path / "tmp").iterdir()) == []
