@@ -31,8 +31,9 @@ format: $(VENV)/developing ## format the sources
 docs: $(VENV)/installed ## write docs/reasons.md from the reasons and their texts
 	$(BIN)/python docs/reasons.py docs/reasons.md
 
-bench: $(VENV)/benching ## measure against plain parsing, DuckDB and a loop (about ten minutes)
+bench: $(VENV)/benching ## measure against plain parsing, DuckDB and a loop, and the Lambda (about twelve minutes)
 	$(BIN)/python bench/run.py
+	PYTHONPATH=. $(BIN)/python bench/function.py
 
 clean: ## remove what make made
 	rm -rf $(VENV) bench/data .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -77,9 +77,9 @@ class Batch:
 
     @cached_property
     def _s3(self) -> Any:
-        import boto3  # noqa: PLC0415  # the second way in alone
+        from botocore.session import get_session  # noqa: PLC0415  # the second way in alone
 
-        return boto3.client("s3")
+        return get_session().create_client("s3")
 
     def report(self, log: Logger, metrics: Metrics, *, request: str) -> None:
         """Log one line for the batch and the JSON of each finding, and count; never a raw record."""

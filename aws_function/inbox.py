@@ -9,12 +9,17 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from callerid import delivery
 from callerid.envelope import Item
-from callerid.sources import files
+
+if TYPE_CHECKING:
+    from callerid.sources.files import Body
+
+_NOTICES = ("Object Created", "aws:s3")
+"""What the two sorts of notices contain, of which one is in every message that names log files."""
 
 
 class LogFile(NamedTuple):
@@ -29,6 +34,8 @@ def log_files(body: str) -> list[LogFile]:
 
     A notification may come by EventBridge, or from the bucket itself, and then once more wrapped by SNS.
     """
+    if not any(notice in body for notice in _NOTICES):
+        return []  # most messages: they are read once, and not here
     try:
         value = json.loads(body)
     except ValueError:
@@ -71,8 +78,10 @@ class Part(NamedTuple):
     marker: str
 
 
-def parts(body: files.Body) -> Iterator[Part]:
+def parts(body: Body) -> Iterator[Part]:
     """Yield the pieces of a log file as they come in, each to be recorded before the next is read."""
+    from callerid.sources import files  # noqa: PLC0415  # gunzip, for log files alone
+
     lines = delivery.Lines()
     for block in files.stream_blocks(io.BufferedReader(files.Incoming(body), files.BLOCK_BYTES)):
         read = lines.read if block.is_lines else delivery.document

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import function_gcp
 import policy
 from generate import DATA, HERE, Manifest, Part, add_sizes, describe, generate
 from measure import Command, Cost, FailedError, interleaved, median, run
@@ -297,6 +298,7 @@ def main() -> None:
     checks = [check for part in bench.parts for check in side_by_side(bench, part)]
     checks += jobs(bench) + entries(bench)
     starts(bench)
+    checks.append(Check(*function_gcp.report(_STARTS)))
     agreement(bench)
     print(table(("target", "measured", "holds"), [check.row() for check in checks]))
 

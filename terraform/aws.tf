@@ -1,9 +1,14 @@
-# Where callerid's Lambda keeps its ledger here too (`aws_lambda`): its role exchanges its credentials at a provider of
-# ours and acts as an account that may use the ledger and nothing else. There is no key.
+# Where callerid's Lambdas keep their ledger here too (`aws_lambda`): their roles exchange their credentials at a provider
+# of ours and act as an account that may use the ledger and nothing else. There is no key.
 # https://cloud.google.com/iam/docs/workload-identity-federation-with-other-clouds
 
 locals {
   lambda = var.aws_lambda == null ? {} : { this = var.aws_lambda }
+
+  # As the default mapping writes them: without path and session.
+  lambda_roles = {
+    for role in try(var.aws_lambda.roles, []) : role => "arn:aws:sts::${var.aws_lambda.account_id}:assumed-role/${role}"
+  }
 }
 
 resource "google_iam_workload_identity_pool" "aws" {
@@ -31,7 +36,7 @@ resource "google_iam_workload_identity_pool_provider" "aws" {
     "google.subject"     = "assertion.arn"
     "attribute.aws_role" = "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn"
   }
-  attribute_condition = "attribute.aws_role == 'arn:aws:sts::${each.value.account_id}:assumed-role/${each.value.role}'"
+  attribute_condition = format("attribute.aws_role in ['%s']", join("', '", values(local.lambda_roles)))
 }
 
 resource "google_service_account" "lambda" {
@@ -44,13 +49,13 @@ resource "google_service_account" "lambda" {
 }
 
 resource "google_service_account_iam_member" "lambda" {
-  for_each = local.lambda
+  for_each = local.lambda_roles
 
-  service_account_id = google_service_account.lambda[each.key].name
+  service_account_id = google_service_account.lambda["this"].name
   role               = "roles/iam.workloadIdentityUser"
   member = format(
-    "principalSet://iam.googleapis.com/%s/attribute.aws_role/arn:aws:sts::%s:assumed-role/%s",
-    google_iam_workload_identity_pool.aws[each.key].name, each.value.account_id, each.value.role,
+    "principalSet://iam.googleapis.com/%s/attribute.aws_role/%s",
+    google_iam_workload_identity_pool.aws["this"].name, each.value,
   )
 }
 

@@ -7,6 +7,9 @@ locals {
 
   # The service's own address, which callers inside the project reach it by, and the audience of their tokens.
   url = data.google_cloud_run_v2_service.monitor.uri
+
+  firestore = "firestore://${var.project_id}/${google_firestore_database.ledger.name}"
+  ledger    = coalesce(var.aws_ledger, local.firestore)
 }
 
 # Contents, not a folder: the archive's hash then depends on nothing but what is in it, on every machine.
@@ -125,10 +128,9 @@ resource "google_cloudfunctions2_function" "monitor" {
       CALLERID_CHANNEL    = var.slack_channel
       CALLERID_PORTAL     = var.access_portal
       CALLERID_RUNBOOKS   = var.runbooks_url
-      CALLERID_LEDGER     = "firestore://${var.project_id}/${google_firestore_database.ledger.name}"
+      CALLERID_LEDGER     = local.ledger
       CALLERID_POLICY     = var.policy
       CALLERID_SECOND_WAY = "pubsub:${google_pubsub_topic.second_way.id}"
-      CALLERID_SELF       = local.emails.function
       CALLERID_TIMEZONE   = var.time_zone
     }
 

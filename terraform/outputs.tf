@@ -37,8 +37,8 @@ output "push_service_account" {
 }
 
 output "ledger" {
-  description = "The ledger's address, for the command line and for the function of the other cloud."
-  value       = "firestore://${var.project_id}/${google_firestore_database.ledger.name}"
+  description = "The ledger's address, for the command line."
+  value       = split("?", local.ledger)[0]
 }
 
 output "exempted_members" {
@@ -47,9 +47,13 @@ output "exempted_members" {
 }
 
 output "aws_provider" {
-  description = "The provider that callerid's Lambda signs in at, and the account that it then acts as; null without `aws_lambda`."
+  description = "Where callerid's Lambdas sign in, whom they then act as, and both as their stack's FirestoreLedger; null without `aws_lambda`."
   value = one([for key in keys(local.lambda) : {
     provider        = google_iam_workload_identity_pool_provider.aws[key].name
     service_account = google_service_account.lambda[key].email
+    ledger = format(
+      "%s?provider=%s&service_account=%s",
+      local.firestore, google_iam_workload_identity_pool_provider.aws[key].name, google_service_account.lambda[key].email,
+    )
   }])
 }

@@ -280,19 +280,41 @@ variable "history_bucket" {
 
 variable "aws_lambda" {
   description = <<-EOT
-    The account and the role (its name alone) of callerid's Lambda, where it keeps its ledger here too: makes a
-    provider for that role, and for it alone. null: there is none.
+    The account and the roles (their names alone) of callerid's Lambdas, where they keep their ledger here too: makes
+    a provider for those roles, and for them alone. null: there are none.
   EOT
   type = object({
     account_id = string
-    role       = string
+    roles      = optional(set(string), ["callerid-judge", "callerid-tasks"]) # of a stack named callerid
   })
   default = null
 
   validation {
     condition = var.aws_lambda == null || (
-      can(regex("^[0-9]{12}$", var.aws_lambda.account_id)) && can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.aws_lambda.role))
+      can(regex("^[0-9]{12}$", var.aws_lambda.account_id)) && try(length(var.aws_lambda.roles) > 0, false) &&
+      alltrue([for role in try(var.aws_lambda.roles, []) : can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", role))])
     )
-    error_message = "aws_lambda: expected an account of 12 digits and the name of a role, neither ARN nor path."
+    error_message = "aws_lambda: expected an account of 12 digits and names of roles, neither ARNs nor paths."
+  }
+}
+
+variable "aws_ledger" {
+  description = <<-EOT
+    The ledger of callerid on AWS, where the function keeps its own there too: the output GoogleLedgerUrl of that
+    stack. null: the ledger is the Firestore database that is made here.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.aws_ledger == null || can(regex(
+      "^dynamodb://[A-Za-z0-9_.-]+\\?region=[a-z0-9-]+&role=arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+&audience=[A-Za-z0-9_.:/-]+$",
+      var.aws_ledger,
+    ))
+    error_message = "aws_ledger: expected dynamodb://TABLE?region=REGION&role=ARN&audience=AUDIENCE."
+  }
+  validation {
+    condition     = var.aws_ledger == null || var.aws_lambda == null
+    error_message = "aws_ledger: one ledger serves both clouds; set aws_ledger or aws_lambda, not both."
   }
 }

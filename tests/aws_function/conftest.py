@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.aws_function.stage import moto, slack, stage
 from tests.conftest import ROOT
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -27,8 +28,9 @@ EVERYTHING = {
     "OrganizationId": "o-exampleorgid",
     "AccessPortal": "my-portal",
     "Backfill": "yes",
+    "GoogleServiceAccountId": "100000000000000000020",
 }
-"""Every optional part switched on."""
+"""Every optional part switched on, but for a ledger on Google Cloud, which takes the table's place."""
 NOTHING = {"SlackSecretArn": SECRET}
 """What cannot be left out."""
 
@@ -175,3 +177,6 @@ def forward() -> Stack:
     """The second template, with everything switched on."""
     bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/callerid"
     return Stack(translated("forward.yaml"), {**EVERYTHING, "CentralBusArn": bus})
+
+
+__all__ = ["moto", "slack", "stage"]

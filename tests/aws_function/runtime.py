@@ -21,6 +21,10 @@ from typing import Any, NamedTuple
 _STARTS_SECONDS = 30
 
 
+class EndedError(AssertionError):
+    """The function's process ended instead of answering."""
+
+
 class Outcome(NamedTuple):
     """What one invocation ended with."""
 
@@ -46,7 +50,7 @@ class Runtime:
                 return self._api.outcomes.get(timeout=0.2)
             except queue.Empty:
                 if self.process.poll() is not None:
-                    raise AssertionError(f"the function's process ended: {self.log()}") from None
+                    raise EndedError(f"the function's process ended: {self.log()}") from None
         raise AssertionError(f"no answer within {timeout_seconds} s: {self.log()}")
 
     def log(self) -> str:
@@ -70,8 +74,10 @@ class _Api:
 
 
 @contextmanager
-def runtime(handler: str, root: Path, log: Path, environment: Mapping[str, str]) -> Iterator[Runtime]:
-    """Run a handler of the artefact in ``root`` under awslambdaric."""
+def runtime(
+    handler: str, root: Path, log: Path, environment: Mapping[str, str], *, python: str = sys.executable
+) -> Iterator[Runtime]:
+    """Run a handler of the artefact in ``root`` under ``python``'s awslambdaric."""
     api = _Api()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
     server.daemon_threads = True
@@ -98,7 +104,7 @@ def runtime(handler: str, root: Path, log: Path, environment: Mapping[str, str])
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", handler],
+            [python, "-m", "awslambdaric", handler],
             cwd=root, env=given, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         try:

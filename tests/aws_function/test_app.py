@@ -1,151 +1,16 @@
 """The Lambda under the real runtime client: a message of the queue becomes a message in Slack."""
 
 import gzip
-import itertools
 import json
-import shutil
-from urllib.parse import quote_plus
+import re
 
-import boto3
-import pytest
-
-from callerid.ledger.dynamodb import DynamoStore, table_definition
 from callerid.ledger.rows import Alert
-from tests import parts
-from tests.alerts.slack_server import TOKEN, SlackServer
-from tests.aws_function.runtime import runtime
-from tests.conftest import POLICY, ROOT, record
+from tests.alerts.slack_server import TOKEN
+from tests.aws_function.events import PAGE
+from tests.aws_function.stage import BUCKET, NOTHING_FAILED, batch, created, event, notified
+from tests.conftest import record
 from tests.ledger.made import call, counts, rows
 from tests.ledger.test_record import stranger
-
-_names = (f"function-{number}" for number in itertools.count())
-BUCKET, SECRET = "example-trail", "callerid/slack"
-
-
-@pytest.fixture(scope="module")
-def moto():
-    with parts.moto() as url:
-        yield url
-
-
-@pytest.fixture
-def slack():
-    with SlackServer() as server:
-        yield server
-
-
-class Stage:
-    """A table, a bucket, a secret, a topic with a queue behind it, and the function's folder."""
-
-    def __init__(self, moto, slack, tmp_path) -> None:
-        self.table = next(_names)
-        self.path = tmp_path
-        options = {
-            "endpoint_url": moto,
-            "region_name": "us-east-1",
-            "aws_access_key_id": "testing",
-            "aws_secret_access_key": "testing",
-        }
-        self.dynamodb = boto3.client("dynamodb", **options)
-        self.dynamodb.create_table(**table_definition(self.table))
-        self.s3 = boto3.client("s3", **options)
-        self.s3.create_bucket(Bucket=BUCKET)
-        secrets = boto3.client("secretsmanager", **options)
-        arn = secrets.create_secret(Name=f"{SECRET}-{self.table}", SecretString=TOKEN)["ARN"]
-        topic = boto3.client("sns", **options).create_topic(Name=self.table)["TopicArn"]
-        self.sqs = boto3.client("sqs", **options)
-        self.heard = self.sqs.create_queue(QueueName=self.table)["QueueUrl"]
-        queue = f"arn:aws:sqs:us-east-1:123456789012:{self.table}"
-        boto3.client("sns", **options).subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
-        self.root = tmp_path / "task"
-        shutil.copytree(ROOT / "shared/callerid", self.root / "callerid", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(ROOT / "aws_function", self.root / "aws_function", ignore=shutil.ignore_patterns("__pycache__"))
-        self.policy(POLICY.read_text())
-        self.environment = {
-            "AWS_ENDPOINT_URL": moto,
-            "CALLERID_POLICY": "package:policy.yaml",
-            "CALLERID_LEDGER": f"dynamodb://{self.table}",
-            "CALLERID_SLACK_SECRET": arn,
-            "CALLERID_SLACK_API": slack.url,
-            "CALLERID_CHANNEL": "C0123456789",
-            "CALLERID_SECOND_WAY": f"sns:{topic}",
-        }
-        self._numbers = itertools.count()
-
-    def policy(self, text: str) -> None:
-        (self.root / "aws_function" / "policy.yaml").write_text(text)
-
-    def run(self, handler: str, **environment: str):
-        log = self.path / f"{handler}-{next(self._numbers)}.log"
-        return runtime(f"aws_function.app.{handler}", self.root, log, {**self.environment, **environment})
-
-    @property
-    def store(self):
-        """The ledger's rows, as the fake store keeps them."""
-
-        class Rows:
-            pass
-
-        found = Rows()
-        store = DynamoStore(self.dynamodb, self.table)
-        keys = [
-            (item["p"]["S"], item["s"]["S"])
-            for page in self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
-            for item in page["Items"]
-        ]
-        from callerid.ledger.store import Key
-
-        found.rows = store.read([Key(*key) for key in keys])
-        return found
-
-    def told(self) -> list[str]:
-        """What came out at the second way."""
-        messages = self.sqs.receive_message(QueueUrl=self.heard, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"])["Subject"] for message in messages]
-
-
-@pytest.fixture
-def stage(moto, slack, tmp_path):
-    return Stage(moto, slack, tmp_path)
-
-
-def event(raw: dict) -> dict:
-    """A record as the bus delivers it."""
-    return {
-        "version": "0", "id": "00000000-0000-4000-8000-000000000000",
-        "detail-type": "AWS API Call via CloudTrail", "source": "aws.sts", "account": "111111111111",
-        "time": raw.get("eventTime"), "region": "us-east-1", "resources": [], "detail": raw,
-    }  # fmt: skip
-
-
-def batch(*bodies: object) -> dict:
-    """Messages as Lambda gets them from the queue."""
-    return {
-        "Records": [
-            {
-                "messageId": f"message-{number}", "receiptHandle": "handle", "attributes": {}, "messageAttributes": {},
-                "body": body if isinstance(body, str) else json.dumps(body), "md5OfBody": "",
-                "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:111111111111:callerid",
-                "awsRegion": "us-east-1",
-            }
-            for number, body in enumerate(bodies)
-        ]
-    }  # fmt: skip
-
-
-def created(key: str) -> dict:
-    """The bus's notice that an object is there."""
-    detail = {"bucket": {"name": BUCKET}, "object": {"key": key}}
-    return {"detail-type": "Object Created", "source": "aws.s3", "detail": detail}
-
-
-def notified(key: str) -> dict:
-    """The bucket's own notice, which quotes the key."""
-    s3 = {"bucket": {"name": BUCKET}, "object": {"key": quote_plus(key)}}
-    return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}]}
-
-
-NOTHING_FAILED = {"batchItemFailures": []}
 
 
 def test_a_record_on_the_queue_becomes_a_message_in_slack_once(stage, slack):
@@ -289,3 +154,41 @@ def test_the_weekly_summary_is_one_message_however_often_it_is_called_for(stage,
 def test_an_unknown_task_is_an_error_that_the_alarm_hears(stage):
     with stage.run("tasks") as tasks:
         assert tasks.invoke({"task": "dance"}).error["errorType"] == "UnknownTaskError"
+
+
+def test_every_metric_that_an_alarm_watches_is_emitted_as_the_alarm_asks_for_it(stage, slack, full):
+    """Under the stack's name alone. The documentation lists all of them and no other."""
+    slack.token = None
+    with stage.run("judge") as judge, stage.run("tasks") as tasks:
+        judge.invoke(batch(event(stranger(1))))
+        tasks.invoke({"task": "deliver"})
+        assert tasks.invoke({"task": "summary"}).error
+        lines = [line for line in judge.lines() + tasks.lines() if "_aws" in line]
+    emitted = {
+        metric["Name"]: (found["Namespace"], [{"Name": name, "Value": line[name]} for name in found["Dimensions"][0]])
+        for line in lines
+        for found in line["_aws"]["CloudWatchMetrics"]
+        for metric in found["Metrics"]
+    }
+    watched = [
+        alarm for alarm in full.of("AWS::CloudWatch::Alarm").values() if alarm["Namespace"] == "callerid"
+    ]  # fmt: skip
+    assert {alarm["MetricName"]: ("callerid", alarm["Dimensions"]) for alarm in watched}.items() <= emitted.items()
+    told = PAGE.partition("The metrics are in the namespace")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([A-Z]\w+)`", told)) == emitted.keys()
+
+
+def test_lambda_s_own_log_format_changes_nothing_of_what_is_logged(stage):
+    """Every line is JSON, a finding has a line of its own, and no line holds a raw record, even at the finest level."""
+    own = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG", "LOG_LEVEL": "DEBUG"}
+    with stage.run("judge", **own) as judge, stage.run("tasks", **own) as tasks:
+        judge.invoke(batch(event(stranger(1)), event(record(2)), "{half a rec"))
+        tasks.invoke({"task": "deliver"})
+        log, lines = judge.log() + tasks.log(), judge.lines() + tasks.lines()
+    assert len(log.splitlines()) == len(lines)
+    assert [line["finding"]["verdict"] for line in lines if line.get("message") == "finding"] == [
+        "unexpected",
+        "unreadable",
+    ]
+    for raw in ("responseElements", "roleSessionName", "eventVersion", "SECRET", "half a rec", TOKEN):
+        assert raw not in log

@@ -6,6 +6,7 @@ import pytest
 
 from tests.aws_function.conftest import PARAMETERS
 from tests.aws_function.events import PAGE
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("place", PARAMETERS)
@@ -28,6 +29,14 @@ def test_the_defaults_of_the_documentation_are_the_real_ones():
         names = re.findall(r"`(\w+)`", row[0])
         told = [value.strip("` ").replace("none", "") for value in row[1].split(", ")]
         assert told[-1:] * (len(names) - len(told)) + told == [defaults[name] for name in names], row
+
+
+def test_the_costs_of_the_readme_are_those_of_the_table():
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", PAGE.partition("## What it costs")[2], re.MULTILINE)
+    assert [rate for rate, _, _ in rows] == ["1", "100", "10,000"]
+    costs = [low if low == high else f"{low} to {high}" for _, low, high in rows]
+    (told,) = re.findall(r"On AWS this costs about (.+?) dollars", (ROOT / "README.md").read_text())
+    assert told == f"{costs[0]}, {costs[1]}, or {costs[2]}"
 
 
 def commands() -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from callerid.ledger import dynamodb
+from callerid.ledger.url import connect
 from tests.aws_function.conftest import (
     EVERYTHING,
     NOTHING,
@@ -172,7 +173,7 @@ def grants(stack: Stack, role: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     properties = stack.resources[role]
     attached = [stack.resources[name.strip("<>")] for name in properties.get("ManagedPolicyArns", ())]
-    for statement in statements([properties["Policies"], attached]):
+    for statement in statements([properties.get("Policies", []), attached]):
         for action in texts(statement["Action"]):
             found.setdefault(action, set()).update(texts(statement["Resource"]))
     return found
@@ -227,6 +228,7 @@ def test_the_whole_of_what_each_role_may_do(full):
             "states:DescribeExecution": RUNS,
             "states:StopExecution": RUNS,
         },
+        "GoogleRole": LEDGER,
     }
 
 
@@ -256,6 +258,62 @@ def test_wildcards_stand_in_a_closed_list_of_resources(full):
     assert not any(statement["Resource"] == "*" for statement in elsewhere), "only a key's policy means itself by it"
     assert not any("*" in action for statement in elsewhere for action in texts(statement["Action"]))
     assert "iam::aws:policy" not in json.dumps(full.resources)
+
+
+# One ledger for both clouds
+
+FIRESTORE = (
+    "firestore://my-gcp-project/callerid?provider=projects/123456789012/locations/global/workloadIdentityPools/callerid-aws"
+    "/providers/callerid-aws&service_account=callerid-lambda@my-gcp-project.iam.gserviceaccount.com"
+)
+
+
+def test_the_role_of_the_function_on_google_cloud_trusts_that_account_for_that_audience_alone(full, bare):
+    (statement,) = full.resources["GoogleRole"]["AssumeRolePolicyDocument"]["Statement"]
+    account = EVERYTHING["GoogleServiceAccountId"]
+    assert statement == {
+        "Effect": "Allow",
+        "Principal": {"Federated": "accounts.google.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                "accounts.google.com:aud": account,
+                "accounts.google.com:oaud": "callerid",
+                "accounts.google.com:sub": account,
+            }
+        },
+    }
+    assert full.resources["GoogleRole"]["RoleName"] == "callerid-google"
+    assert "GoogleRole" not in bare.resources
+    assert "GoogleLedgerUrl" not in bare.outputs()
+
+
+def test_the_function_on_google_cloud_is_given_a_ledger_that_it_understands(full):
+    url = full.outputs()["GoogleLedgerUrl"]
+    assert url == f"dynamodb://<Ledger>?region={REGION}&role=<GoogleRole.Arn>&audience=callerid"
+    connect(url.replace("<GoogleRole.Arn>", "arn:aws:iam::111111111111:role/callerid-google")).close()
+
+
+def test_a_ledger_on_google_cloud_takes_the_place_of_the_table():
+    """The roles get names, for the provider to name them, and may no longer use the table, which stays."""
+    stack = Stack(translated(), {**NOTHING, "FirestoreLedger": FIRESTORE})
+    for function in stack.of(FUNCTION).values():
+        assert function["Environment"]["Variables"]["CALLERID_LEDGER"] == FIRESTORE
+    for name in ("Judge", "Tasks"):
+        assert stack.resources[f"{name}Role"]["RoleName"] == f"callerid-{name.lower()}"
+        assert not LEDGER.keys() & grants(stack, f"{name}Role").keys()
+    assert "Ledger" in stack.resources
+    assert "LedgerUrl" not in stack.outputs()
+    connect(FIRESTORE).close()
+
+
+def test_roles_have_no_names_where_nobody_must_name_them(bare):
+    assert [role for role, found in bare.of("AWS::IAM::Role").items() if "RoleName" in found] == []
+
+
+def test_two_ledgers_are_refused():
+    (rule,) = translated()["Rules"]["OneLedger"]["Assertions"]
+    assert rule["Assert"] == {"Fn::Equals": [{"Ref": "GoogleServiceAccountId"}, ""]}
 
 
 def test_keys_decrypt_only_what_the_three_services_hand_over(full):
@@ -371,6 +429,9 @@ GOOD = {
     "AccessPortal": ["", "my-portal", "d-1234567890"],
     "RunbooksUrl": ["", "https://example.com/runbooks"],
     "CentralBusArn": ["arn:aws:events:us-east-1:111111111111:event-bus/callerid"],
+    "GoogleServiceAccountId": ["", "100000000000000000020"],
+    "GoogleAudience": ["callerid", "https://example.com/callerid"],
+    "FirestoreLedger": ["", FIRESTORE, FIRESTORE.replace("/callerid?", "/(default)?")],
 }
 BAD = {
     "SlackSecretArn": [
@@ -394,6 +455,14 @@ BAD = {
     "AccessPortal": ["my-portal.awsapps.com", "https://x"],
     "RunbooksUrl": ["http://example.com", "https://example.com/?a"],
     "CentralBusArn": ["callerid", "arn:aws:events:us-east-1:111111111111:rule/callerid"],
+    "GoogleServiceAccountId": ["callerid-function@my-gcp-project.iam.gserviceaccount.com", "*", "1"],
+    "GoogleAudience": ["", "*", "a b", "a&role=b"],
+    "FirestoreLedger": [
+        "firestore://my-gcp-project/callerid",
+        "dynamodb://table",
+        f"{FIRESTORE}&key=x",
+        FIRESTORE.replace("gserviceaccount.com", "example.com"),
+    ],
 }
 
 
@@ -444,7 +513,9 @@ def test_the_package_carries_what_the_functions_import_and_no_command_line():
 
 def test_what_is_deployed_is_what_was_tested():
     """The same versions, where both files name a package."""
-    deployed, tested = pins(ROOT / "aws_function/requirements.txt"), pins(ROOT / "constraints.txt")
+    always, more = (pins(ROOT / f"aws_function/requirements{which}.txt") for which in ("", "-firestore"))
+    deployed, tested = always | more, pins(ROOT / "constraints.txt")
+    assert not always.keys() & more.keys()
     assert {name: version for name, version in deployed.items() if tested.get(name, version) != version} == {}
 
 

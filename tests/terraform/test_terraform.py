@@ -302,7 +302,6 @@ def test_the_function_gets_these_settings():
         "CALLERID_PORTAL",
         "CALLERID_RUNBOOKS",
         "CALLERID_SECOND_WAY",
-        "CALLERID_SELF",
         "CALLERID_SLACK_TOKEN",
         "CALLERID_TIMEZONE",
     }
@@ -440,6 +439,7 @@ def settings(heading: str) -> str:
     return re.search(rf"^#+ {heading}\n.*?```hcl\n(.*?)```", DOCS, re.MULTILINE | re.DOTALL)[1]
 
 
+AWS_LEDGER = "dynamodb://callerid-Ledger-1A2B?region=us-east-1&role=arn:aws:iam::111111111111:role/callerid-google&audience=callerid"
 SETTINGS = {
     "project": settings("A project"),
     "organization": settings("An organization"),
@@ -451,7 +451,8 @@ SETTINGS = {
         notification_channels = ["projects/my-gcp-project/notificationChannels/1234567890"]
         audit_logs            = null
         policy                = "gs://my-policies/callerid/policy.yaml"
-    """,
+        aws_ledger            = "AWS_LEDGER_HERE"
+    """.replace("AWS_LEDGER_HERE", AWS_LEDGER),
 }
 
 
@@ -541,8 +542,6 @@ def test_the_function_is_closed_bounded_and_knows_where_everything_is(plans, nam
         'ingress_settings = "ALLOW_INTERNAL_ONLY"',
         "timeout_seconds = 540",
         'key = "CALLERID_SLACK_TOKEN"',
-        '"CALLERID_LEDGER" = "firestore://my-gcp-project/callerid"',
-        f'"CALLERID_SELF" = "{SELF}"',
     ):
         assert line in function
     assert re.search(r"max_instance_count = \d+\n", function)
@@ -591,6 +590,36 @@ def test_a_plan_grants_what_its_settings_ask_for_and_nothing_to_all(plans, name,
 
 
 @needs_check
+def test_the_lambdas_roles_and_no_others_may_act_as_the_account_of_their_ledger(plans):
+    """The provider refuses every other role of the AWS account, and the account lets in these alone."""
+    resources = planned(plans("organization"))
+    arns = [f"arn:aws:sts::111111111111:assumed-role/callerid-{name}" for name in ("judge", "tasks")]
+    provider = resources['google_iam_workload_identity_pool_provider.aws["this"]']
+    assert f"attribute_condition = \"attribute.aws_role in ['{arns[0]}', '{arns[1]}']\"" in provider
+    assert '"google.subject" = "assertion.arn"' in provider
+    assert 'account_id = "111111111111"' in provider
+    members = {address for address in resources if address.startswith("google_service_account_iam_member.lambda")}
+    assert members == {f'google_service_account_iam_member.lambda["callerid-{name}"]' for name in ("judge", "tasks")}
+    assert "principalSet://iam.googleapis.com/%s/attribute.aws_role/%s" in TEXTS["aws.tf"]
+    assert "resource.name" in resources['google_project_iam_member.lambda_ledger["this"]']
+
+
+@needs_check
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("project", "firestore://my-gcp-project/callerid"),
+        ("organization", "firestore://my-gcp-project/callerid"),
+        ("folder", AWS_LEDGER),
+    ],
+)
+def test_the_function_is_given_a_ledger_that_it_understands(plans, name, url):
+    function = planned(plans(name))["google_cloudfunctions2_function.monitor"]
+    assert f'"CALLERID_LEDGER" = "{url}"' in function
+    assert f'ledger = "{url.partition("?")[0]}"' in re.sub(" +", " ", plans(name))
+
+
+@needs_check
 @pytest.mark.parametrize("name", SETTINGS)
 def test_somebody_is_told_by_every_alert(plans, name):
     alerts = {address: body for address, body in planned(plans(name)).items() if "alert_policy" in address}
@@ -629,7 +658,14 @@ def test_somebody_is_told_by_every_alert(plans, name):
         ('access_portal = "https://my-portal.awsapps.com"', "expected the portal's name"),
         ('runbooks_url = "http://example.com"', "expected an https address"),
         ('history_bucket = "gs://my-logs"', "without gs://"),
-        ('aws_lambda = { account_id = "1", role = "callerid" }', "expected an account of 12 digits"),
+        ('aws_lambda = { account_id = "1" }', "expected an account of 12 digits"),
+        ('aws_lambda = { account_id = "111111111111", roles = [] }', "expected an account of 12 digits and names"),
+        ('aws_lambda = { account_id = "111111111111", roles = ["x/y"] }', "neither ARNs nor paths"),
+        ('aws_ledger = "dynamodb://callerid"', "expected dynamodb://TABLE?region=REGION"),
+        (
+            f'aws_ledger = "{AWS_LEDGER}"\naws_lambda = {{ account_id = "111111111111" }}',
+            "one ledger serves both clouds",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_was_expected(tmp_path, setting, message):

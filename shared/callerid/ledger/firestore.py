@@ -9,10 +9,11 @@ https://cloud.google.com/firestore/quotas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, GoogleAPIError, NotFound
 from google.api_core.retry import Retry, if_transient_error
@@ -21,6 +22,10 @@ from google.cloud.firestore import Client, CollectionReference, DocumentReferenc
 
 from callerid.ledger.store import ConflictError, Key, Stored, UnavailableError, Write
 
+if TYPE_CHECKING:
+    from callerid.ledger.to_google import Account
+
+_TIMEOUT_SECONDS = 10.0
 # Not found is what an update of a deleted row is told, but also whoever names no database: the next read tells.
 _CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
 _PAGE = 300
@@ -40,23 +45,35 @@ class FirestoreStore:
     most_writes = 400
     """A commit takes 10 MiB and, in places still, 500 writes; one of this size takes well under the timeout."""
 
-    def __init__(self, client: Client, *, timeout_seconds: float = 10) -> None:
-        """Use the client's database; every call ends within ``timeout_seconds``, its retries included."""
+    def __init__(
+        self, client: Client, *, timeout_seconds: float = _TIMEOUT_SECONDS, sign_in: Callable[[], None] | None = None
+    ) -> None:
+        """Use the client's database; every call ends within ``timeout_seconds``, its retries included.
+
+        ``sign_in`` is called before each. Inside of it gRPC would try a refused sign-in again, for all of that time.
+        """
         self._client = client
+        self._sign_in = sign_in
         self._call: dict[str, Any] = {
             "timeout": timeout_seconds,
             "retry": Retry(if_transient_error, initial=0.1, maximum=1, timeout=timeout_seconds),
         }
 
     @classmethod
-    def connect(cls, project: str, database: str) -> Self:
-        """Return the store of a project's database, with the credentials of the environment.
+    def connect(cls, project: str, database: str, account: Account | None = None) -> Self:
+        """Return the store of a project's database, with the credentials of the environment, or of an account.
 
         Raises:
             UnavailableError: where there are no credentials.
         """
         try:
-            return cls(Client(project=project, database=database))
+            if account is None:
+                return cls(Client(project=project, database=database))
+            from callerid.ledger import to_google  # noqa: PLC0415  # only on AWS
+
+            credentials = to_google.credentials(account)
+            sign_in = partial(to_google.renew, credentials, timeout_seconds=_TIMEOUT_SECONDS)
+            return cls(Client(project=project, database=database, credentials=credentials), sign_in=sign_in)
         except GoogleAuthError as error:
             raise UnavailableError(f"Firestore {project}/{database}: {error}") from error
 
@@ -133,6 +150,8 @@ class FirestoreStore:
     @contextmanager
     def _errors(self, action: str) -> Iterator[None]:
         try:
+            if self._sign_in:
+                self._sign_in()
             yield
         except (GoogleAPIError, GoogleAuthError) as error:
             raise UnavailableError(f"{self._where}: {action}: {error}") from error

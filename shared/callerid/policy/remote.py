@@ -39,16 +39,16 @@ def fetcher(setting: str, package: Path) -> Fetch:
 
 
 def _s3(bucket: str, key: str) -> Fetch:
-    import boto3  # noqa: PLC0415  # each cloud's client only in that cloud
+    from botocore.session import get_session  # noqa: PLC0415  # each cloud's client only in that cloud
 
-    client = boto3.client("s3")
+    client = get_session().create_client("s3")
     return lambda: bytes(client.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def _parameter(name: str) -> Fetch:
-    import boto3  # noqa: PLC0415
+    from botocore.session import get_session  # noqa: PLC0415
 
-    client = boto3.client("ssm")
+    client = get_session().create_client("ssm")
     return lambda: str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]).encode()
 
 
