@@ -47,7 +47,7 @@ $(VENV)/developing: $(VENV)/installed requirements-dev.txt
 	$(BIN)/pip install -q -e ".[aws,gcp,report]" -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/benching: $(VENV)/installed bench/requirements.txt
+$(VENV)/benching: $(VENV)/developing bench/requirements.txt
 	$(BIN)/pip install -q -r bench/requirements.txt
 	@touch $@
 

@@ -18,7 +18,6 @@ import msgspec
 from callerid import delivery, moment
 from callerid.monitor import Delivery, Received
 from callerid.service import Service
-from callerid.sources import files
 
 
 def take(service: Service, body: bytes) -> Received:
@@ -50,15 +49,18 @@ def _message(body: bytes) -> dict[str, Any]:
 
 
 def _object(service: Service, bucket: str, name: str) -> Received:
-    """Read an object as it comes in, each block recorded before the next is read."""
-    from callerid.sources import google  # noqa: PLC0415  # the second way in alone
+    """Read an object as it comes in, each block recorded before the next is read.
+
+    Each record is kept by its id, as if it had been pushed: the sink may have sent some of them before.
+    """
+    from callerid.sources import files, google  # noqa: PLC0415  # the second way in alone
 
     received, lines = Received(), delivery.Lines()
     stream = io.BufferedReader(files.Incoming(google.object_stream(bucket, name)), files.BLOCK_BYTES)
     for block in files.stream_blocks(stream):
         read = lines.read if block.is_lines else delivery.document
         items = read(block.data, block.damage, block.detail)
-        received.add(service.receive([Delivery(f"gs://{bucket}/{name}", items)], marker=files.content_of(block)))
+        received.add(service.receive([Delivery(f"gs://{bucket}/{name}", items)]))
     return received
 
 

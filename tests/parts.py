@@ -1,4 +1,7 @@
-"""The real parts that tests run against: AWS as moto serves it, Firestore's emulator. Both on a port of their own."""
+"""The real parts that tests run against: AWS as moto serves it, and the emulators of Firestore and Pub/Sub.
+
+Each is on a port of its own.
+"""
 
 import os
 import shutil
@@ -11,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic, sleep
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
-_EMULATOR = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
-_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+_FIRESTORE = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
+_FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+_PUBSUB = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"
 _SECONDS_TO_START = 60
 """It takes two; a busy machine may take longer."""
 
@@ -48,7 +52,7 @@ def moto() -> Iterator[str]:
     aws = DomainDispatcherApplication(create_backend_app)
     turn = Lock()
 
-    def one_at_a_time(environ, start_response):
+    def one_at_a_time(environ: Any, start_response: Any) -> Any:
         with turn:
             return aws(environ, start_response)
 
@@ -66,17 +70,24 @@ def moto() -> Iterator[str]:
 @contextmanager
 def firestore() -> Iterator[str]:
     """Yield the address of Firestore's emulator, for ``FIRESTORE_EMULATOR_HOST``; each project is a database apart."""
+    command = ["java", "-cp", _jar("firestore", _FIRESTORE), _FIRESTORE_MAIN, "start"]
+    with _emulator([*command, "--database-mode=firestore-native"]) as address:
+        yield address
+
+
+@contextmanager
+def pubsub() -> Iterator[str]:
+    """Yield the address of Pub/Sub's emulator, for ``PUBSUB_EMULATOR_HOST``."""
+    with _emulator(["java", "-jar", _jar("pubsub", _PUBSUB)]) as address:
+        yield address
+
+
+@contextmanager
+def _emulator(command: list[str]) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
     host, port = address.split(":")
     process = subprocess.Popen(
-        [
-            *_java("firestore", _EMULATOR),
-            _MAIN,
-            "start",
-            f"--host={host}",
-            f"--port={port}",
-            "--database-mode=firestore-native",
-        ],
+        [*command, f"--host={host}", f"--port={port}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -93,21 +104,21 @@ def free_port() -> int:
     """A port where nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
-def _java(part: str, jar: str) -> list[str]:
-    """Return the command for an emulator, which only the installation of gcloud brings."""
+def _jar(part: str, pattern: str) -> str:
+    """Return the path of an emulator, which only the installation of gcloud brings."""
     gcloud = shutil.which("gcloud")
     if not gcloud or not shutil.which("java"):
         needs(part, "java and gcloud are not both installed")
-    path = Path(gcloud).resolve().parent.parent / jar
-    if not path.is_file():
-        needs(part, "gcloud is installed without the emulator (gcloud components install cloud-firestore-emulator)")
-    return ["java", "-cp", str(path)]
+    found = sorted(Path(gcloud).resolve().parent.parent.glob(pattern))
+    if not found:
+        needs(part, f"gcloud is installed without the emulator (gcloud components install {pattern.split('/')[1]})")
+    return str(found[-1])
 
 
-def _wait(process: subprocess.Popen, url: str) -> None:
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     started = monotonic()
     while True:
         try:

@@ -21,6 +21,7 @@ _COMMANDS = (
     "deliver",
     "summary",
     "slack-selftest",
+    "backfill",
 )
 
 

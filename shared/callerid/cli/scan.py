@@ -93,7 +93,9 @@ def scan(
         raise WrongInputError("standard output is closed")
     try:
         with _printer(format_, sys.stdout.buffer) as (emit, finish):
-            tally = _scan(found, book, format_, every=every, jobs=jobs, emit=emit, keeper=_keeper(ledger, book, sessions))
+            tally = _scan(
+                found, book, format_, every=every, jobs=jobs, emit=emit, keeper=_keeper(ledger, book, sessions)
+            )
             finish(tally, book)
         sys.stdout.flush()
     except BrokenPipeError:

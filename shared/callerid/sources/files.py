@@ -22,6 +22,8 @@ import msgspec
 from zlib_ng import gzip_ng, zlib_ng
 
 STANDARD_INPUT = "-"
+HISTORY = "logging://"
+"""How a URL begins that :mod:`callerid.sources.cloud` reads."""
 BLOCK_BYTES = 1 << 18
 """Enough lines that decoding them at once pays, few enough that a processor's cache holds them and what they
 become. Blocks four times as large took a sixth longer, half as large a quarter."""
@@ -61,7 +63,7 @@ def find(paths: Iterable[str]) -> list[str]:
     Hidden files of a folder are passed over; one that is named is read.
 
     Raises:
-        NoFileError: for a path that names nothing.
+        NoFileError: for a path that names nothing, or a URL that can't be read.
     """
     found: dict[str, str] = {}
     for path in paths:
@@ -69,12 +71,23 @@ def find(paths: Iterable[str]) -> list[str]:
         if not files:
             raise NoFileError(f"{path}: no such file or folder, and no file matches it")
         for file in files:
-            found.setdefault(file if file == STANDARD_INPUT else os.path.realpath(file), file)
+            is_place = file != STANDARD_INPUT and not is_history(file)
+            found.setdefault(os.path.realpath(file) if is_place else file, file)
     return list(found.values())
 
 
+def is_history(path: str) -> bool:
+    """Tell a URL of Cloud Logging's history."""
+    return path.startswith(HISTORY)
+
+
 def _expand(path: str) -> Iterator[str]:
-    if path == STANDARD_INPUT or Path(path).is_file() or _is_pipe(path):
+    if is_history(path):
+        from callerid.sources.cloud import Wanted  # noqa: PLC0415  # only where it is asked for
+
+        Wanted.of(path)
+        yield path
+    elif path == STANDARD_INPUT or Path(path).is_file() or _is_pipe(path):
         yield path
     elif Path(path).is_dir():
         yield from _walk(path)

@@ -1,9 +1,10 @@
 """Google Cloud's objects and secrets over HTTP, by the identity of the environment.
 
-The two requests that are needed, by google-auth, which Firestore's client brings anyway: the clients of Cloud
+The three requests that are needed, by google-auth, which Firestore's client brings anyway: the clients of Cloud
 Storage and Secret Manager would be ten more packages and a second of cold start.
 
 https://cloud.google.com/storage/docs/json_api/v1/objects/get
+https://cloud.google.com/storage/docs/json_api/v1/objects/list
 https://cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets.versions/access
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -48,6 +50,27 @@ def object_stream(bucket: str, name: str) -> Body:
     if response.status_code != 200:
         raise GoogleError(f"gs://{bucket}/{name}: HTTP {response.status_code}")
     return Body(response.raw)
+
+
+def objects(bucket: str, prefix: str, *, start: str = "") -> Iterator[list[str]]:
+    """Yield the names of a bucket's objects that begin so, a page at a time, in their order, from ``start`` on.
+
+    Names that end in a slash are left out: they stand for folders, and hold nothing.
+
+    Raises:
+        GoogleError: where they can't be listed.
+    """
+    url = f"{os.environ.get('STORAGE_EMULATOR_HOST', _STORAGE)}/storage/v1/b/{quote(bucket, safe='')}/o"
+    wanted = {"prefix": prefix, "startOffset": start, "fields": "items/name,nextPageToken"}
+    while True:
+        response = _session().get(url, params=wanted, timeout=_TIMEOUT_SECONDS)
+        if response.status_code != 200:
+            raise GoogleError(f"gs://{bucket}: HTTP {response.status_code}")
+        page = response.json()
+        yield [item["name"] for item in page.get("items", ()) if not item["name"].endswith("/")]
+        if not page.get("nextPageToken"):
+            return
+        wanted["pageToken"] = page["nextPageToken"]
 
 
 def secret(version: str) -> bytes:
