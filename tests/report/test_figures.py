@@ -1,6 +1,7 @@
 """The figures of a report: counted by hand, and the same whether they come from logs or from a ledger."""
 
 from collections import Counter
+from contextlib import closing
 
 from callerid import scan
 from callerid.access import Cloud
@@ -109,7 +110,8 @@ def test_logs_and_a_ledger_that_was_filled_from_them_make_the_same_page(tmp_path
     from_logs, tally = logs.read(paths, book, since=None, until=None, now=NOW)
     url = f"sqlite:///{tmp_path}/ledger.db"
     for _ in range(2):  # the second time adds nothing
-        scan.scan(paths, book, select=scan.Select(), emit=lambda line: None, keeper=lambda: keeper(url, book))
+        with closing(keeper(url, book)) as keep:
+            scan.scan(paths, book, select=scan.Select(), emit=lambda line: None, keeper=lambda keep=keep: keep)
     store = SqliteStore(tmp_path / "ledger.db")
     from_ledger = figures(store, since=None, until=from_logs.days[-1], today="2026-11-06", book=book)
     store.close()

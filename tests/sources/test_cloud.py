@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from google.cloud import logging
 
 from callerid import delivery, moment, scan
 from callerid.alerts.clock import Clock
-from callerid.cli.ledger import Keeper, keeper
+from callerid.cli.ledger import Keeper
 from callerid.ledger.url import connect
 from callerid.monitor import Delivery, Monitor
 from callerid.sources import cloud, files
@@ -166,7 +167,8 @@ def test_the_same_entries_by_history_and_by_push_count_once(server, book, sqlite
     """Pub/Sub keeps nanoseconds and may push an entry twice; history may be read again, from another time on."""
     entries = [at(1), stranger(2), *(later_call(number) for number in range(3, 8))]
     server.entries = entries
-    monitor = Monitor(book, connect(sqlite_url), now=lambda: NOW)
+    store = connect(sqlite_url)
+    monitor = Monitor(book, store, now=lambda: NOW)
 
     def pushed(numbers: range) -> int:
         bodies = [json.dumps(push(entries[number], number)).encode() for number in numbers]
@@ -174,14 +176,15 @@ def test_the_same_entries_by_history_and_by_push_count_once(server, book, sqlite
         return sum(received.recorded.records for received in found)
 
     def read(url: str) -> int:
-        keep = Counting(keeper(sqlite_url, book)._recorder, sessions=False)
-        assert scan.Scanner(book, scan.Select(), keep).scan(url, lambda line: None).broken_off == []
-        return keep.added
+        with closing(Counting(connect(sqlite_url), book, sessions=False)) as keep:
+            assert scan.Scanner(book, scan.Select(), keep).scan(url, lambda line: None).broken_off == []
+            return keep.added
 
     assert pushed(range(4)) == 4
     assert read(URL) == 3
     assert read(f"{URL}?since=2026-11-02T03:04:05Z") == 0
     assert pushed(range(len(entries))) == 0
+    store.close()
 
 
 def later_call(number: int) -> dict:

@@ -17,11 +17,13 @@ _COMMANDS = (
     "check",
     "replay",
     "enforce",
+    "drift",
     "alerts",
     "deliver",
     "summary",
     "slack-selftest",
     "backfill",
+    "doctor",
 )
 
 

@@ -28,19 +28,24 @@ required: Decorator = click.option(
 
 
 def opened(url: str) -> Store:
-    """Return the store that a URL names; one message and exit status 2 where there is none."""
+    """Return the store that a URL names, open until the command ends; one message and exit status 2 for none."""
     try:
-        return connect(url)
+        store = connect(url)
     except (LedgerUrlError, UnavailableError) as error:
         raise WrongInputError(str(error)) from error
+    context = click.get_current_context(silent=True)
+    if context is not None:  # a process of a scan has none, and lets go as it ends
+        context.call_on_close(store.close)
+    return store
 
 
 class Keeper:
     """Records the blocks of a scan's files, each once whatever its file is called."""
 
-    def __init__(self, recorder: Recorder, *, sessions: bool) -> None:
-        self._recorder = recorder
+    def __init__(self, store: Store, book: Book | None, *, sessions: bool) -> None:
+        self._recorder = Recorder(store, briefing(book))
         self.sessions = sessions
+        self.close = store.close
 
     def __call__(self, units: Sequence[Unit], marker: str | None, /) -> Recorded:
         """Record the units of one block."""
@@ -49,4 +54,4 @@ class Keeper:
 
 def keeper(url: str, book: Book | None, *, sessions: bool = False) -> Keeper:
     """Return what records into the ledger that a URL names; each process of a scan makes its own."""
-    return Keeper(Recorder(opened(url), briefing(book)), sessions=sessions)
+    return Keeper(opened(url), book, sessions=sessions)

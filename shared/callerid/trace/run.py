@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 
 from msgspec import Struct
@@ -103,9 +104,9 @@ def in_ledger(url: str, wanted: Query, is_forward: bool) -> Result:  # noqa: FBT
     from callerid.ledger.sessions import Sessions  # noqa: PLC0415  # a trace of logs needs none of it
 
     try:
-        store = connect(url)
-        index = Sessions(store)
-        return _result(index, index.asked(wanted), wanted, is_forward=is_forward)
+        with closing(connect(url)) as store:
+            index = Sessions(store)
+            return _result(index, index.asked(wanted), wanted, is_forward=is_forward)
     except (LedgerUrlError, UnavailableError) as error:
         raise InputError(str(error)) from error
 
