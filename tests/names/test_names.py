@@ -2,9 +2,9 @@
 
 import pytest
 
-from callerid.cli.text import printable
 from callerid.moment import utc
 from callerid.names import arn, github, glob, principal
+from callerid.names.printable import printable
 
 POOL = "projects/123456789012/locations/global/workloadIdentityPools/p"
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from tests.local import LocalServer, Quiet
 
 
-class LoggingServer:
+class LoggingServer(LocalServer):
     """Entries of projects; a context manager. ``plan`` says how the next requests fail: a status, or a body."""
 
     def __init__(self, *, most: int = 1000) -> None:
@@ -22,22 +21,7 @@ class LoggingServer:
         self.plan: list[int | bytes] = []
         self.most = most
         """Entries a page; Google's most is 1000."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """The API's address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_handler(self))
 
     def answer(self, path: str, wanted: dict) -> tuple[int, bytes]:
         """Answer one request."""
@@ -61,21 +45,10 @@ class LoggingServer:
         return {**({"entries": page} if page else {}), **more}
 
 
-def _handler(logging: LoggingServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
+def _handler(logging: LoggingServer) -> type[Quiet]:
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802  # http.server's name
             data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, body = logging.answer(self.path, json.loads(data))
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json; charset=UTF-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            self.reply(*logging.answer(self.path, json.loads(data)))
 
     return Handler

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.local import LocalServer, Quiet
 
 _ACCOUNT = {"aliases": ["default"], "email": "callerid-function@my-gcp-project.iam.gserviceaccount.com", "scopes": []}
 _TOKEN = {"access_token": "example", "expires_in": 3600, "token_type": "Bearer"}
 
 
-class StorageServer:
+class StorageServer(LocalServer):
     """The objects of one bucket; a context manager."""
 
     bucket = "example-history"
@@ -30,22 +29,7 @@ class StorageServer:
         """How the next listings fail."""
         self.read: list[str] = []
         """The objects that were read."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def address(self) -> str:
-        """Host and port."""
-        return f"127.0.0.1:{self._server.server_port}"
+        super().__init__(_handler(self))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -82,21 +66,9 @@ class StorageServer:
         return {**({"items": found} if found else {}), **more}
 
 
-def _handler(storage: StorageServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            status, body = storage.answer(self.path)
-            self.send_response(status)
-            self.send_header("Metadata-Flavor", "Google")
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
+def _handler(storage: StorageServer) -> type[Quiet]:
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802  # http.server's name
+            self.reply(*storage.answer(self.path), Metadata_Flavor="Google", Content_Type="application/json")
 
     return Handler

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from callerid import moment
 from callerid.alerts.second import SecondWay
-from callerid.ledger.rows import DAY, Channel, Due, Source, Trouble
+from callerid.ledger import ask
+from callerid.ledger.rows import DAY, Due, Source, Trouble
 from callerid.ledger.store import Store
-from callerid.ledger.work import Work, settle
+from callerid.ledger.work import Work, write
 
 WAITING_SECONDS = 600
 """An alert that waits longer than this is late, whatever the reason."""
@@ -43,14 +45,16 @@ def watch(
     Raises:
         UnavailableError: where the ledger does not answer. Whatever ``second`` raises: it is told again next time.
     """
-    heard = _heard(store, now)
+    heard = ask.heard(store, [moment.at(now - back * DAY)[:10] for back in range(_LOOK_BACK_DAYS)])
     ills = [Ill("policy", f"The last good policy stays in force: {policy}")] if policy else []
-    ills += [*_channels(store), *_outbox(store, now), *_silent(heard, now)]
+    waiting = [due for due in ask.outbox(store).values() if not due.posted]
+    ills += [*_channels(store, waiting), *_outbox(waiting, now), *_silent(heard, now)]
     known = {sort: msgspec.json.decode(row.data, type=Trouble) for sort, row in store.list("trouble")}
     for ill in ills:
         if Trouble.key(ill.what).sort not in known:
             second.tell("callerid needs you", ill.text)
-            _keep(store, Trouble(ill.what, now, ill.text), pause)
+            trouble = Trouble(ill.what, now, ill.text)
+            write(store, partial(Work.put, key=Trouble.key(ill.what), row=trouble), pause=pause)
     current = {ill.what for ill in ills}
     lost = {trouble.what for trouble in known.values()} - {_silence(*log) for log in heard}
     for sort, trouble in known.items():
@@ -58,54 +62,28 @@ def watch(
             continue
         minutes = int((now - trouble.since) // 60)
         second.tell("callerid is well again", f"Over after {minutes:,} minutes: {trouble.text}")
-        _forget(store, sort, pause)
+        write(store, partial(Work.delete, key=Trouble.key("")._replace(sort=sort)), pause=pause)
     return [ill.text for ill in ills]
 
 
-def _keep(store: Store, trouble: Trouble, pause: Callable[[float], object]) -> None:
-    def step(_: int) -> None:
-        work = Work(store)
-        work.put(Trouble.key(trouble.what), trouble)
-        work.commit()
-
-    settle(step, pause=pause)
-
-
-def _forget(store: Store, sort: str, pause: Callable[[float], object]) -> None:
-    def step(_: int) -> None:
-        work = Work(store)
-        work.delete(Trouble.key("")._replace(sort=sort))
-        work.commit()
-
-    settle(step, pause=pause)
-
-
-def _channels(store: Store) -> Iterator[Ill]:
-    waiting = [msgspec.json.decode(row.data, type=Due) for _, row in store.list("outbox")]
-    for _, row in store.list("channel"):
-        channel = msgspec.json.decode(row.data, type=Channel)
-        if channel.broken is None:
-            continue
-        behind = sum(not due.posted and due.channel == channel.name for due in waiting)
+def _channels(store: Store, waiting: Sequence[Due]) -> Iterator[Ill]:
+    for channel in ask.broken(store):
+        behind = sum(due.channel == channel.name for due in waiting)
         name = channel.name or "the default channel"
         text = (
             f"Slack refuses {name}: {channel.broken}, since {moment.at(channel.broken_since)}. "
-            f"{behind:,} alerts wait in the ledger and are posted once it is mended; `callerid alerts` lists them."
+            f"{behind:,} {'alert waits' if behind == 1 else 'alerts wait'} in the ledger until it is mended; "
+            "`callerid alerts` lists what waits."
         )
         yield Ill(f"channel {channel.name} {channel.broken}", text)
 
 
-def _outbox(store: Store, now: float) -> Iterator[Ill]:
-    since = [
-        due.since
-        for _, row in store.list("outbox")
-        if not (due := msgspec.json.decode(row.data, type=Due)).posted
-    ]  # fmt: skip
+def _outbox(waiting: Sequence[Due], now: float) -> Iterator[Ill]:
+    since = [due.since for due in waiting]
     if since and (now - min(since) > WAITING_SECONDS or len(since) > MOST_WAITING):
         oldest = moment.at(min(since))
-        yield Ill(
-            "outbox", f"{len(since):,} alerts are not posted, the oldest since {oldest}. They wait in the ledger."
-        )
+        many = "1 alert is" if len(since) == 1 else f"{len(since):,} alerts are"
+        yield Ill("outbox", f"{many} not posted, the oldest since {oldest}. What waits, waits in the ledger.")
 
 
 _SILENCE = "silent "
@@ -115,33 +93,14 @@ def _silence(cloud: str, account: str, region: str) -> str:
     return f"{_SILENCE}{cloud} {account} {region}"
 
 
-def _heard(store: Store, now: float) -> dict[tuple[str, str, str], list[Source]]:
-    """Return the logs that were heard lately, each with its days."""
-    heard: dict[tuple[str, str, str], list[Source]] = {}
-    for back in range(_LOOK_BACK_DAYS):
-        for _, row in store.list(Source.partition(moment.at(now - back * DAY)[:10])):
-            source = msgspec.json.decode(row.data, type=Source)
-            heard.setdefault((source.cloud, source.account, source.region), []).append(source)
-    return heard
-
-
 def _silent(heard: dict[tuple[str, str, str], list[Source]], now: float) -> Iterator[Ill]:
     """Yield the logs that used to be heard and are silent."""
     for log, days in sorted(heard.items()):
         last = max(moment.epoch(source.last) for source in days if source.last)
-        hours = _hours_before(days, last)
+        hours = ask.hours_before(days, last)
         limit = SILENT_SECONDS if hours >= BUSY_HOURS else QUIET_LOG_SECONDS if len(days) >= _REGULAR_DAYS else None
         if limit is not None and now - last > limit:
             usual = f"in {hours} of 24 hours" if hours >= BUSY_HOURS else "every day"
             name = " ".join(filter(None, log))
             text = f"The watcher is blind: nothing from {name} since {moment.at(last)}, a log that was heard {usual}."
             yield Ill(_silence(*log), text)
-
-
-def _hours_before(days: list[Source], last: float) -> int:
-    """Return in how many of the 24 hours up to the last record a log was heard."""
-    count = 0
-    for source in days:
-        midnight = moment.epoch(f"{source.day}T00:00:00Z")
-        count += sum(source.hours >> hour & 1 and last - DAY < midnight + hour * 3600 <= last for hour in range(24))
-    return count

@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from callerid import moment
 from callerid.access import Outcome
-from callerid.cli.table import NOBODY, STEPS, STYLES, WIDTH, short
-from callerid.cli.text import printable
+from callerid.cli.table import NOBODY, STEPS, STYLES, screen, short
 from callerid.judgement import Verdict
 from callerid.ledger.outbox import Counts
 from callerid.ledger.rows import Alert, Channel, Due, Tally, Trouble
+from callerid.names.printable import printable
 
 _ID_SHOWN = 8
 
 
 def render(found: Sequence[Counts], due: Mapping[str, Due]) -> None:
     """Print the findings; ``due`` is the outbox."""
-    console = Console(highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    console = screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
     table.add_column("verdict\nhow often, when (UTC)", no_wrap=True)
     table.add_column("who\nfrom where", overflow="fold", ratio=1)

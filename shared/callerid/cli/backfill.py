@@ -11,7 +11,7 @@ from typing import Protocol
 import click
 
 from callerid.cli.error import WrongInputError
-from callerid.cli.text import printable
+from callerid.names.printable import printable
 from callerid.sources import google
 
 _BUCKET = re.compile(r"gs://([^/]+)/?(.*)", re.DOTALL)

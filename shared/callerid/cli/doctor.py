@@ -66,9 +66,9 @@ def doctor(
         for finding in found:
             click.echo(msgspec.json.encode(finding))
     else:
-        from callerid.doctor import show
+        from callerid.cli.doctor_table import render
 
-        show.render(found)
+        render(found)
     raise SystemExit(1 if any(finding.state in (State.BROKEN, State.UNKNOWN) for finding in found) else 0)
 
 

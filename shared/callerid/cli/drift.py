@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from callerid.cli.error import WrongInputError
-from callerid.cli.text import printable
+from callerid.names.printable import printable
 
 
 @click.command()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from callerid.cli.error import WrongInputError
-from callerid.cli.text import printable
+from callerid.names.printable import printable
 from callerid.replay import Change, Replay, Side
 from callerid.scan import Row
 
@@ -83,15 +83,12 @@ def _summary(found: Replay) -> str:
 
 def _table(found: Replay, rows: list[tuple[Change, Row]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from callerid.cli.table import NOBODY, STYLES, WIDTH, short
+    from callerid.cli.table import NOBODY, STYLES, screen, short
 
-    console = Console(highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    console = screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
     table.add_column("old → new\nhow often", no_wrap=True)
     for title in ("who\nfrom where", "to what", "why"):

@@ -222,7 +222,7 @@ def _print_json(tally: scanning.Tally, book: Book | None, spool: IO[bytes], out:
 
 
 def _name_unreadable(tally: scanning.Tally) -> None:
-    from callerid.cli.text import printable
+    from callerid.names.printable import printable
 
     for record in tally.unreadable[:_UNREADABLE_NAMED]:
         click.echo(f"callerid: {printable(record.source)}: {record.reason}: {printable(record.error or '')}", err=True)

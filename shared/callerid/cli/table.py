@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from callerid.access import Kind
-from callerid.cli.text import printable
 from callerid.group import Group
 from callerid.judgement import FINDINGS, Verdict
 from callerid.names import short as names
+from callerid.names.printable import printable
 from callerid.reasons import REASONS
 from callerid.scan import Row, Tally
 
@@ -41,11 +41,15 @@ _SESSIONS = "(sessions)"
 """Sessions that a requirement only warns about: each has its own name, which says no more than that."""
 
 
+def screen() -> Console:
+    """Return standard output as tables are drawn on it; nothing in a name is markup or an emoji."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+
+
 def render(tally: Tally, *, has_policy: bool) -> None:
     """Print a tally to standard output: the findings with their reasons, everybody else, the totals."""
-    console = Console(highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    console = screen()
     rows = sorted(tally.rows.items(), key=_place)
     findings = [row for row in rows if row[0].verdict in FINDINGS]
     others = [row for row in rows if row[0].verdict not in FINDINGS]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from callerid import moment
 from callerid.alerts.watch import BUSY_HOURS, QUIET_LOG_SECONDS, SILENT_SECONDS
 from callerid.doctor.check import Finding, UnknownError, broken, ok, warning
@@ -27,7 +25,8 @@ def examine(store: Store, clouds: Sequence[str], *, now: float) -> Iterator[Find
         UnknownError: where the ledger does not answer.
     """
     try:
-        heard = _heard(store, now)
+        dates = [moment.at(now - back * DAY)[:10] for back in range(-1, LOOK_BACK_DAYS)]  # a clock may be ahead
+        heard = ask.heard(store, dates)
         troubles = ask.troubles(store)
     except UnavailableError as error:
         raise UnknownError(f"the ledger does not answer: {error}", "Credentials, region, network?") from error
@@ -44,15 +43,6 @@ def examine(store: Store, clouds: Sequence[str], *, now: float) -> Iterator[Find
         )
 
 
-def _heard(store: Store, now: float) -> dict[tuple[str, str, str], list[Source]]:
-    heard: dict[tuple[str, str, str], list[Source]] = {}
-    for back in range(-1, LOOK_BACK_DAYS):  # a clock may be ahead
-        for _, row in store.list(Source.partition(moment.at(now - back * DAY)[:10])):
-            source = msgspec.json.decode(row.data, type=Source)
-            heard.setdefault((source.cloud, source.account, source.region), []).append(source)
-    return heard
-
-
 def _log(name: str, days: Sequence[Source], now: float) -> Finding:
     """Return how long ago a log was heard, held to how often it usually is."""
     what = f"last record of {name}"
@@ -61,7 +51,7 @@ def _log(name: str, days: Sequence[Source], now: float) -> Finding:
         return warning(what, "heard, at a time that is not kept", "Look again after the next record.")
     last = max(times)
     found = f"{moment.at(last)}, {_ago(now - last)}"
-    hours = _hours_before(days, last)
+    hours = ask.hours_before(days, last)
     limit = SILENT_SECONDS if hours >= BUSY_HOURS else QUIET_LOG_SECONDS
     if now - last <= limit:
         return ok(what, found)
@@ -69,17 +59,6 @@ def _log(name: str, days: Sequence[Source], now: float) -> Finding:
     if limit == SILENT_SECONDS:
         return broken(what, found, "See the lines above; then --canary.")
     return warning(what, found, "Quiet, or blind: --canary tells.")
-
-
-def _hours_before(days: Sequence[Source], last: float) -> int:
-    """Return in how many of the 24 hours up to the last record a log was heard."""
-    starts = [
-        moment.epoch(f"{source.day}T00:00:00Z") + hour * 3600
-        for source in days
-        for hour in range(24)
-        if source.hours >> hour & 1
-    ]
-    return sum(last - DAY < start <= last for start in starts)
 
 
 def _ago(seconds: float) -> str:

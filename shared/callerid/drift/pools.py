@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 from callerid.drift.answer import NO, YES, Answer, of, unknown
 from callerid.names import arn, principal
 
-AWS_MAPPING = {"google.subject": "assertion.arn"}
-"""Google's default for AWS, beside ``attribute.aws_role``, which :func:`attribute` makes."""
 _HAS = re.compile(r"has\(\s*assertion\.(\w+)")
 
 

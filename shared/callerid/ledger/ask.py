@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from callerid import moment
 from callerid.judgement import Severity
 from callerid.ledger.fold import total
 from callerid.ledger.outbox import Counts
-from callerid.ledger.rows import Alert, Channel, Due, Tally, Told, Trouble
+from callerid.ledger.rows import DAY, Alert, Channel, Due, Source, Tally, Told, Trouble
 from callerid.ledger.store import Store
-from callerid.ledger.work import Work, settle
+from callerid.ledger.work import Work, write
 
 
 class UnknownAlertError(Exception):
@@ -40,6 +43,31 @@ def troubles(store: Store) -> list[Trouble]:
     return [msgspec.json.decode(row.data, type=Trouble) for _, row in store.list("trouble")]
 
 
+Log = tuple[str, str, str]
+"""A log by its cloud, account and region; a part that it has not is empty."""
+
+
+def heard(store: Store, days: Iterable[str]) -> dict[Log, list[Source]]:
+    """Return the logs that were heard on these days, each with its days."""
+    found: dict[Log, list[Source]] = {}
+    for day in days:
+        for _, row in store.list(Source.partition(day)):
+            source = msgspec.json.decode(row.data, type=Source)
+            found.setdefault((source.cloud, source.account, source.region), []).append(source)
+    return found
+
+
+def hours_before(days: Iterable[Source], last: float) -> int:
+    """Return in how many of the 24 hours up to ``last``, in seconds since 1970, a log was heard."""
+    starts = [
+        moment.epoch(f"{source.day}T00:00:00Z") + hour * 3600
+        for source in days
+        for hour in range(24)
+        if source.hours >> hour & 1
+    ]
+    return sum(last - DAY < start <= last for start in starts)
+
+
 def find(store: Store, prefix: str) -> Alert:
     """Return the alert whose id begins so.
 
@@ -56,8 +84,7 @@ def find(store: Store, prefix: str) -> Alert:
 def settle_alert(store: Store, key: str, told: Told) -> None:
     """Note that somebody settled a finding: it is counted on, and announced no more in this window."""
 
-    def step(_: int) -> None:
-        work = Work(store)
+    def step(work: Work) -> None:
         alert, due = work.get(Alert.row(key), Alert), work.get(Due.key(key), Due)
         if alert is None:
             return
@@ -66,9 +93,5 @@ def settle_alert(store: Store, key: str, told: Told) -> None:
         row = due or Due(told.at, told.at, 0, alert.channel, alert.severity, posted=alert.state != "pending")
         row.at, row.until = min(row.at, told.at), max(row.until, told.at + 60)
         work.put(Due.key(key), row)
-        work.commit()
 
-    settle(step)
-
-
-__all__ = ["UnknownAlertError", "alerts", "broken", "find", "outbox", "settle_alert", "troubles"]
+    write(store, step)

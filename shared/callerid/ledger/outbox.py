@@ -15,7 +15,7 @@ from callerid.judgement import Severity
 from callerid.ledger.fold import AFTERCARE_SECONDS, EDIT_SECONDS, total
 from callerid.ledger.rows import Alert, Channel, Due, Tally
 from callerid.ledger.store import Store
-from callerid.ledger.work import Work, settle
+from callerid.ledger.work import Work, write
 
 CLAIM_SECONDS = 60.0
 """Longer than the slowest answer that is waited for; then another sender may take a message over."""
@@ -205,17 +205,6 @@ class Outbox:
 
         self._step(step)
 
-    def postpone(self, key: str, at: float) -> None:
-        """Look at an alert again no sooner than ``at``."""
-
-        def step(work: Work) -> None:
-            due = work.get(Due.key(key), Due)
-            if due is not None:
-                due.at = at
-                work.put(Due.key(key), due)
-
-        self._step(step)
-
     def drop(self, key: str, now: float) -> None:
         """Take an alert's row out of the outbox, whose time for it has come and who says all that there is."""
 
@@ -228,13 +217,7 @@ class Outbox:
         self._step(step)
 
     def _step(self, step: Callable[[Work], R]) -> R:
-        def attempt(_: int) -> R:
-            work = Work(self._store)
-            result = step(work)
-            work.commit()
-            return result
-
-        return settle(attempt, pause=self._pause)
+        return write(self._store, step, pause=self._pause)
 
 
 def is_behind(counts: Counts) -> bool:

@@ -15,7 +15,6 @@ from msgspec import Struct, field
 
 from callerid.access import Kind, Occurrence, Scope
 from callerid.envelope import Batch, Unreadable
-from callerid.finding import detail
 from callerid.group import container, origin, who
 from callerid.judgement import FINDINGS, Judgement, Verdict
 from callerid.ledger.rows import Route, digest, owner_of
@@ -118,11 +117,6 @@ def route_of(judgement: Judgement) -> Route:
         return Route(*place, "", "", "", "", "")
     named = judgement.caller.name if judgement.caller else who(access)
     return Route(*place, *owner_of(judgement.caller), named, origin(access), container(access) or "")
-
-
-def fullness(judgement: Judgement) -> int:
-    """Return how much a record shows of its caller."""
-    return detail(judgement.access)
 
 
 def _digest(judgement: Judgement, hour: str, region: str) -> str:

@@ -14,7 +14,7 @@ from callerid import finding, moment
 from callerid.access import Occurrence
 from callerid.judgement import Verdict
 from callerid.ledger.fold import Briefing, fold, keys_of_finding, withdraw
-from callerid.ledger.part import UNDATED, Unit, fullness, merged
+from callerid.ledger.part import UNDATED, Unit, merged
 from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Aside, Count, Counted, Hour, Marker, Seen, Source, tag
 from callerid.ledger.store import Key, Store
 from callerid.ledger.work import TooManyError, Work, settle
@@ -133,7 +133,7 @@ class _Step:
         if prior is None:
             self._work.put(key, _counted(unit, occurrence.record_id), expires=self._now + IDS_KEPT)
             return True
-        if prior.record_id != occurrence.record_id and fullness(unit.judgement) > prior.detail:
+        if prior.record_id != occurrence.record_id and finding.detail(unit.judgement.access) > prior.detail:
             self._speak(key, prior, unit, occurrence)
         return False
 
@@ -220,7 +220,7 @@ def _counted(unit: Unit, record_id: str) -> Counted:
     judgement = unit.judgement
     return Counted(
         record_id=record_id,
-        detail=fullness(judgement),
+        detail=finding.detail(judgement.access),
         hour=unit.hour,
         route=unit.route,
         verdict=judgement.verdict,

@@ -6,13 +6,14 @@ The findings themselves stay in the ledger as they are, each with its own count;
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from callerid.judgement import Severity
 from callerid.ledger.fold import look_after
 from callerid.ledger.outbox import REMEMBERED_SECONDS
 from callerid.ledger.rows import Alert, Channel, Due, digest
 from callerid.ledger.store import Store
-from callerid.ledger.work import Work, settle
+from callerid.ledger.work import Work, write
 
 MOST_NEW = 20
 """New findings in one channel within five minutes that are posted one by one."""
@@ -41,13 +42,13 @@ def gather(
     storm = channel.storm if is_on and channel.storm else f"{PREFIX}{digest(name, str(now))[:16]}"
     for start in range(0, len(keys), _AT_ONCE):
         some = keys[start : start + _AT_ONCE]
-        settle(lambda _, some=some: _gather(store, name, storm, some, now), pause=pause)  # type: ignore[misc]
+        write(store, partial(_gather, name=name, storm=storm, keys=some, now=now), pause=pause)
     return [storm]
 
 
-def _gather(store: Store, name: str, storm: str, keys: Sequence[str], now: float) -> None:
-    """Make findings members of a storm, in one write."""
-    work = Work(store, (*map(Alert.row, (storm, *keys)), *map(Due.key, (storm, *keys)), Channel.key(name)))
+def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: float) -> None:
+    """Make findings members of a storm."""
+    work.fetch((*map(Alert.row, (storm, *keys)), *map(Due.key, (storm, *keys)), Channel.key(name)))
     members = [alert for key in keys if (alert := work.get(Alert.row(key), Alert)) and _is_waiting(alert, now)]
     if not members:
         return
@@ -65,7 +66,6 @@ def _gather(store: Store, name: str, storm: str, keys: Sequence[str], now: float
     channel = work.get(Channel.key(name), Channel) or Channel(name)
     channel.storm, channel.storm_heard = storm, now
     work.put(Channel.key(name), channel)
-    work.commit()
 
 
 def _is_waiting(alert: Alert, now: float) -> bool:

@@ -117,3 +117,18 @@ def settle(step: Callable[[int], R], *, pause: Callable[[float], object] = time.
         except ConflictError:
             pause(_PAUSE_SECONDS * 2**attempt * random.random())  # noqa: S311  # spreads, protects nothing
     raise UnavailableError(f"{_ATTEMPTS} attempts met others' writes to the same rows")
+
+
+def write(store: Store, step: Callable[[Work], R], *, pause: Callable[[float], object] = time.sleep) -> R:
+    """Return what ``step`` returns once what it changed is written, all of it in one go; as :func:`settle` tries.
+
+    A step that changes nothing writes nothing.
+    """
+
+    def attempt(_: int) -> R:
+        work = Work(store)
+        result = step(work)
+        work.commit()
+        return result
+
+    return settle(attempt, pause=pause)

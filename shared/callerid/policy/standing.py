@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from callerid.ledger.store import Key, Store
-from callerid.ledger.work import Work, settle
+from callerid.ledger.work import Work, write
 from callerid.policy.book import Book
 from callerid.policy.cache import digest_of
 from callerid.policy.fault import PolicyError
@@ -102,12 +102,7 @@ class Standing:
         self._put(_HEAD, _Head(digest, len(parts)))
 
     def _put(self, key: Key, row: Struct) -> None:
-        def step(_: int) -> None:
-            work = Work(self._store)
-            work.put(key, row)
-            work.commit()
-
-        settle(step)
+        write(self._store, lambda work: work.put(key, row))
 
     def _kept(self) -> Book | None:
         work = Work(self._store)

@@ -45,10 +45,7 @@ def code(name: str) -> str:
 
 def lists(summary: Summary) -> Iterator[Message]:
     """Yield what is too long for the message, for its thread: every finding, every new caller."""
-    for title, lines in (
-        ("Findings", words.findings(summary, code)),
-        ("Seen for the first time", words.new(summary, code)),
-    ):
+    for title, lines in words.lists(summary, code):
         if len(lines) > words.SHOWN:
             pages = list(_pages(lines))
             for number, page in enumerate(pages, 1):
@@ -108,11 +105,8 @@ def _lines(summary: Summary) -> Iterator[Block]:
 
 
 def _lists(summary: Summary, shown: int) -> Iterator[Block]:
-    for title, lines in (
-        ("Findings", words.findings(summary, code)),
-        ("Seen for the first time", words.new(summary, code)),
-    ):
-        if lines and shown:
+    for title, lines in words.lists(summary, code):
+        if shown:
             text = [f"*{title}*"]
             for line in lines[:shown]:
                 if sum(map(len, text)) + len(line) < _SECTION:

@@ -15,7 +15,7 @@ from callerid.alerts.slack import Ambiguous, Answer, PayloadRefused, Posted, Sen
 from callerid.ledger.outbox import CLAIM_SECONDS
 from callerid.ledger.rows import COUNTS_KEPT
 from callerid.ledger.store import Key, Store
-from callerid.ledger.work import Work, settle
+from callerid.ledger.work import Work, write
 from callerid.summary.figures import Summary
 from callerid.summary.layout import lists, message
 
@@ -71,18 +71,17 @@ def post(store: Store, slack: Sender, channel: str, summary: Summary, *, clock: 
 
 
 def _claim(store: Store, key: Key, clock: Clock) -> Post | None:
-    def step(_: int) -> Post | None:
-        work, now = Work(store), clock.now()
+    def step(work: Work) -> Post | None:
+        now = clock.now()
         row = work.get(key, Post) or Post()
         if row.lease > now:
             return None
         row.doubtful = row.doubtful or row.lease > 0
         row.lease, row.revision = now + CLAIM_SECONDS, row.revision + 1
         work.put(key, row, expires=now + COUNTS_KEPT)
-        work.commit()
         return row
 
-    return settle(step, pause=clock.pause)
+    return write(store, step, pause=clock.pause)
 
 
 def _say(slack: Sender, channel: str, summary: Summary, row: Post) -> Answer:
@@ -104,14 +103,12 @@ def _thread(slack: Sender, posted: Posted, summary: Summary, clock: Clock) -> No
 
 
 def _keep(store: Store, key: Key, clock: Clock, change: Callable[[Post], object]) -> None:
-    def step(_: int) -> None:
-        work = Work(store)
+    def step(work: Work) -> None:
         row = work.get(key, Post) or Post()
         change(row)
         work.put(key, row, expires=clock.now() + COUNTS_KEPT)
-        work.commit()
 
-    settle(step, pause=clock.pause)
+    write(store, step, pause=clock.pause)
 
 
 def _posted(row: Post, answer: Posted) -> None:

@@ -5,29 +5,27 @@ from __future__ import annotations
 import csv as csv_module
 import io
 import re
-import unicodedata
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from callerid.judgement import Verdict
+from callerid.names.printable import printable
 from callerid.summary import words
 from callerid.summary.figures import JUDGED, Summary
 from callerid.summary.layout import aligned
 
-_UNPRINTABLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&-])")
 
 
 def text(summary: Summary) -> str:
     """Return it for a terminal, safe to print."""
     parts = [words.title(summary), words.answer(summary), ""]
-    parts += [f"- {line.replace('`', '')}" for line in (*words.problems(summary, _printable), *words.also(summary))]
+    parts += [f"- {line.replace('`', '')}" for line in (*words.problems(summary, printable), *words.also(summary))]
     rows = words.table(summary)
     if len(rows) > 1:
         parts += ["", aligned(rows)]
-    for title, lines in _lists(summary, _printable):
+    for title, lines in words.lists(summary, printable):
         parts += ["", title, *(f"- {line.replace('`', '')}" for line in lines)]
     return "\n".join([*parts, "", words.trend(summary.weeks)])
 
@@ -39,7 +37,7 @@ def markdown(summary: Summary) -> str:
     head, *rows = words.table(summary)
     if rows:
         parts += ["", _row(head), "| --- |" + " ---: |" * (len(head) - 1), *map(_row, rows)]
-    for title, lines in _lists(summary, _escaped):
+    for title, lines in words.lists(summary, _escaped):
         parts += ["", f"### {title}", "", *(f"- {line}" for line in lines)]
     return "\n".join([*parts, "", words.trend(summary.weeks)])
 
@@ -79,24 +77,10 @@ def plain(summary: Summary) -> dict[str, Any]:
     return value
 
 
-def _lists(summary: Summary, name: words.Name) -> Iterator[tuple[str, list[str]]]:
-    for title, lines in (
-        ("Findings", words.findings(summary, name)),
-        ("Seen for the first time", words.new(summary, name)),
-    ):
-        if lines:
-            yield title, lines
-
-
 def _row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _printable(name: str) -> str:
-    """Return a name with every character that could move a cursor replaced."""
-    return "".join("\ufffd" if unicodedata.category(sign) in _UNPRINTABLE else sign for sign in name)
-
-
 def _escaped(name: str) -> str:
     """Return a name that Markdown shows as it is, and that mentions nobody."""
-    return _MARKDOWN.sub(r"\\\1", _printable(name)).replace("@", "@\u200b")
+    return _MARKDOWN.sub(r"\\\1", printable(name)).replace("@", "@\u200b")

@@ -171,6 +171,13 @@ def new(summary: Summary, name: Name) -> list[str]:
     return lines
 
 
+def lists(summary: Summary, name: Name) -> Iterator[tuple[str, list[str]]]:
+    """Yield each list that there is, under its title."""
+    for title, lines in (("Findings", findings(summary, name)), ("Seen for the first time", new(summary, name))):
+        if lines:
+            yield title, lines
+
+
 def trend(weeks: Sequence[Totals]) -> str:
     """Return anonymous and unexpected accesses over the weeks as a line of bars; · for a week not observed."""
     numbers = [week.whole[Verdict.ANONYMOUS] + week.whole[Verdict.UNEXPECTED] for week in weeks]

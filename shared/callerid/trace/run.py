@@ -10,9 +10,9 @@ from itertools import islice
 from msgspec import Struct
 
 from callerid import moment
-from callerid.cli.text import printable
 from callerid.ledger.store import UnavailableError
 from callerid.ledger.url import LedgerUrlError, connect
+from callerid.names.printable import printable
 from callerid.policy import cache
 from callerid.policy.fault import PolicyError
 from callerid.policy.identity import keys

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Struct, field
 
 from callerid.access import Outcome
-from callerid.cli.text import printable
 from callerid.names import principal
+from callerid.names.printable import printable
 from callerid.trace.chain import Drift, Edge, Step, origins
 from callerid.trace.link import Link, Origin
 

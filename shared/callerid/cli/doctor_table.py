@@ -6,22 +6,19 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from callerid.cli.table import WIDTH
-from callerid.cli.text import printable
+from callerid.cli.table import screen
 from callerid.doctor.check import Finding, State
+from callerid.names.printable import printable
 
 _STYLES = {State.OK: "green", State.WARNING: "yellow", State.BROKEN: "bold red", State.UNKNOWN: "bold magenta"}
 
 
 def render(found: Sequence[Finding]) -> None:
     """Print the findings, and how many there are of each state."""
-    console = Console(highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    console = screen()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
     table.add_column("state", no_wrap=True)
     table.add_column("checked", overflow="fold", ratio=2)
