@@ -62,6 +62,8 @@ def judge(access: Access, book: Book | None, day: str | None) -> Judgement:
 
 def _out_of_scope(access: Access) -> Judgement:
     """Return the judgement of an access that is not judged, with what is worth knowing of it all the same."""
+    if not access.findings:
+        return Judgement(Verdict.OUT_OF_SCOPE, access)
     known = tuple(code for code in access.findings if REASONS[code].verdict is None)
     return Judgement(Verdict.OUT_OF_SCOPE, access, known, _severity(access, map(Weighed, known)))
 

@@ -6,7 +6,6 @@ each takes whole files; their tallies add up to the same totals in whatever orde
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -188,19 +187,16 @@ class Scanner:
 
     def _batch(self, tally: Tally, batch: Batch, name: str, emit: Emit, *, by_id: bool) -> None:
         judgements = self._engine.judge(batch)
-        verdicts = [judgement.verdict for judgement in judgements]
-        findings = [index for index, verdict in enumerate(verdicts) if verdict in FINDINGS]
-        tally.verdicts.update(verdicts)
-        tally.severities.update(judgements[index].severity for index in findings)
+        findings = _count(tally, judgements)
         if self._select.groups:
             _group(tally, batch, judgements)
         if self._keep is not None:
-            found = parts.units(batch, judgements, name, by_id=by_id)
+            units = parts.units(batch, judgements, name, by_id=by_id)
             if self._keep.sessions:
                 from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
 
-                sessions.attach(found, batch, judgements, name)
-            self._units += found
+                sessions.attach(units, batch, judgements, name)
+            self._units += units
         wanted = range(len(judgements)) if self._select.every else findings if self._select.findings else ()
         for index in wanted:
             self._emit(judgements[index], batch.occurrence(index, name), emit)
@@ -222,6 +218,17 @@ class Scanner:
 def _content(block: files.Block, name: str) -> str:
     """Return what a block is known by wherever it lies; one without content only by its name."""
     return files.content_of(block) + ("" if block.data else f" {name}")
+
+
+def _count(tally: Tally, judgements: Sequence[Judgement]) -> list[int]:
+    """Add judgements to the tally's counts. Return the places of the findings among them."""
+    findings = set()
+    for judgement, count in Counter(judgements).items():  # few differ, and to count the same is quick
+        tally.verdicts[judgement.verdict] += count
+        if judgement.verdict in FINDINGS:
+            tally.severities[judgement.severity] += count
+            findings.add(judgement)
+    return [index for index, judgement in enumerate(judgements) if judgement in findings] if findings else []
 
 
 def _group(tally: Tally, batch: Batch, judgements: Sequence[Judgement]) -> None:
@@ -290,7 +297,7 @@ def _in_processes(
 
 
 def _start(book: Book | None, select: Select, keeper: Callable[[], Keep] | None) -> None:
-    gc.disable()  # as in the command itself
+    files.settle_memory()
     _worker.append(Scanner(book, select, keeper() if keeper else None))
 
 

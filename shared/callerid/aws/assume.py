@@ -20,14 +20,13 @@ _REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,
 def role_chain(record: Record) -> Access:
     """Read an AssumeRole. Another account's copy of the call shows the caller's id in place of its ARN."""
     call = call_of(record)
-    identity = call.identity
-    v1 = identity.session.ec2_role_delivery == "1.0"
-    upstream = identity.session.source_identity or None
+    identity, context = call.identity, call.identity.session
+    upstream, unknown_type = context.source_identity or None, call.unknown_type
     principal = principal_of(identity)
     return Access(
         cloud=Cloud.AWS,
         kind=Kind.ASSUME_ROLE,
-        scope=Scope.ALWAYS if call.unknown_type else Scope.GUARDED,
+        scope=Scope.ALWAYS if unknown_type else Scope.GUARDED,
         account=call.account,
         outcome=call.outcome,
         error=call.error,
@@ -41,12 +40,12 @@ def role_chain(record: Record) -> Access:
         request_withheld=call.error is not None and call.request.role_arn is None,
         unlisted="principal-unlisted" if identity.arn else "principal-id-unlisted",
         findings=findings(
-            call.unknown_type,
+            unknown_type,
             None if principal else "principal-missing",
             _chain(call, upstream),
             "set-source-identity-denied" if "sts:SetSourceIdentity" in (record.error_message or "") else None,
             _self_assumption(call),
-            "instance-metadata-v1" if v1 else None,
+            "instance-metadata-v1" if context.ec2_role_delivery == "1.0" else None,
         ),
     )
 

@@ -13,7 +13,6 @@ from callerid.aws.record import (
     Request,
     Response,
     UserIdentity,
-    identity_of,
     identity_of_bytes,
 )
 from callerid.decode import decode
@@ -25,29 +24,24 @@ _TYPES = frozenset((
 ))  # fmt: skip
 
 
-class Call(Struct, frozen=True):
-    """A record with its parts decoded."""
+class Call(Struct, frozen=True, gc=False):
+    """A record with its parts decoded, and what most readers ask of it."""
 
     record: Record
     identity: UserIdentity
     request: Request
     response: Response
     additional: Additional
-
-    @property
-    def account(self) -> str | None:
-        """The account whose log it is."""
-        return self.record.recipient or self.identity.account
-
-    @property
-    def error(self) -> str | None:
-        """What AWS answered in place of a session."""
-        return self.record.error
-
-    @property
-    def outcome(self) -> Outcome:
-        """Whether the call was allowed."""
-        return outcome_of(self.record)
+    account: str | None
+    """The account whose log it is."""
+    error: str | None
+    """What AWS answered in place of a session."""
+    outcome: Outcome
+    """Whether the call was allowed."""
+    session_name: str | None
+    """The name that was asked for, which STS does not change; else the one in the answer's ARN."""
+    source_identity: str | None
+    """What the session bears: the answer's, else what was asked for."""
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -59,30 +53,30 @@ class Call(Struct, frozen=True):
         """The finding of a caller of a type that nobody knows."""
         return None if self.identity.type in _TYPES else "identity-type-unknown"
 
-    @property
-    def session_name(self) -> str | None:
-        """The name that was asked for, which STS does not change; else the one in the answer's ARN."""
-        user = self.response.assumed_role_user
-        if self.request.session_name or user is None:
-            return self.request.session_name
-        made = arn.parse(user.arn or "")
-        return made.session if made else None
-
-    @property
-    def source_identity(self) -> str | None:
-        """What the session bears: the answer's, else what was asked for."""
-        return self.response.source_identity or self.request.source_identity or None
-
 
 def call_of(record: Record) -> Call:
     """Return a record with its parts decoded."""
+    identity = identity_of_bytes(bytes(record.user_identity))
+    request, response = decode(Request, record.request), decode(Response, record.response)
+    error = record.error_code or record.error_message
     return Call(
         record,
-        identity_of(record),
-        decode(Request, record.request),
-        decode(Response, record.response),
+        identity,
+        request,
+        response,
         decode(Additional, record.additional),
+        record.recipient or identity.account,
+        error,
+        Outcome.DENIED if error else Outcome.ALLOWED,
+        request.session_name or _name_made(response),
+        response.source_identity or request.source_identity or None,
     )
+
+
+def _name_made(response: Response) -> str | None:
+    user = response.assumed_role_user
+    made = arn.parse(user.arn) if user and user.arn else None
+    return made.session if made else None
 
 
 def outcome_of(record: Record) -> Outcome:

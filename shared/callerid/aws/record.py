@@ -74,6 +74,9 @@ class SessionContext(Struct, frozen=True):
     ec2_role_delivery: str | None = field(name="ec2RoleDelivery", default=None)
 
 
+_NO_CONTEXT = SessionContext()
+
+
 class OnBehalfOf(Struct, frozen=True):
     """The user of IAM Identity Center for whom the call was made."""
 
@@ -98,7 +101,7 @@ class UserIdentity(Struct, frozen=True):
     @property
     def session(self) -> SessionContext:
         """Return the session context, an empty one where there is none."""
-        return self.session_context or SessionContext()
+        return self.session_context or _NO_CONTEXT
 
 
 class Tag(Struct, frozen=True):
