@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callerid import delivery
+from callerid.access import Outcome
 from callerid.envelope import Batch
 from callerid.trace.link import Basis, Link, Mark, Sign, basis, fits, merged
 from callerid.trace.read import reader_of
@@ -160,6 +161,11 @@ def test_the_copies_of_one_call_add_what_the_other_leaves_out():
 def test_a_masked_key_is_no_key():
     link = one({"call": {**CALL, "key": "ASIA****"}})
     assert [mark.sign for mark in link.uses] == [Sign.ROLE_ID, Sign.SESSION]
+
+
+def test_a_refused_role_issues_nothing():
+    link = one({"assume": {**ISSUE, "error": "AccessDenied"}})
+    assert (link.makes, link.outcome) == ((), Outcome.DENIED)
 
 
 def test_a_refused_exchange_issues_nothing():

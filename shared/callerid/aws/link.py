@@ -8,26 +8,24 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-acc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import replace
 
 from callerid import moment
 from callerid.access import Cloud, Kind, Outcome
-from callerid.aws.record import Additional, OnBehalfOf, Record, SessionIssuer, Tag
+from callerid.aws.caller import GOOGLE, Caller, actor, key_id, made_with_arn, role_without_path
+from callerid.aws.record import Additional, Record, Tag
 from callerid.decode import decode
 from callerid.names import arn
 from callerid.trace.link import Basis, Link, Mark, Origin, Sign, Source
 
-GOOGLE = "accounts.google.com"
+CLOUD = Cloud.AWS
 _HOUR_S = 3600
 _ROLE_S, _FEDERATION_S, _ROOT_S = 12 * _HOUR_S, 36 * _HOUR_S, 900
 """The longest that a session lives: of a role, of GetFederationToken and GetSessionToken, of AssumeRoot."""
-_KEY = re.compile(r"[A-Z0-9_]{12,128}")
-"""An id of an access key, in capitals: no secret key and no token looks like it."""
 
 
 class _Attributes(Struct, frozen=True):
@@ -35,39 +33,28 @@ class _Attributes(Struct, frozen=True):
 
 
 class _Context(Struct, frozen=True):
-    issuer: SessionIssuer | None = field(name="sessionIssuer", default=None)
     attributes: _Attributes | None = None
-    source_identity: str | None = field(name="sourceIdentity", default=None)
 
 
-class Caller(Struct, frozen=True):
-    """``userIdentity``, as far as it links."""
+class _Began(Struct, frozen=True):
+    """``userIdentity``, as far as it tells one session of a name from another."""
 
-    type: str | None = None
-    principal_id: str | None = field(name="principalId", default=None)
-    arn: str | None = None
-    account: str | None = field(name="accountId", default=None)
-    key: str | None = field(name="accessKeyId", default=None)
-    user_name: str | None = field(name="userName", default=None)
-    identity_provider: str | None = field(name="identityProvider", default=None)
     context: _Context | None = field(name="sessionContext", default=None)
-    invoked_by: str | None = field(name="invokedBy", default=None)
-    on_behalf_of: OnBehalfOf | None = field(name="onBehalfOf", default=None)
 
 
-class _Credentials(Struct, frozen=True):
+class _Credentials(Struct, frozen=True, omit_defaults=True):
     """Issued credentials: their id and until when they hold, and nothing else of them."""
 
     key: str | None = field(name="accessKeyId", default=None)
     expiration: str | None = None
 
 
-class _Session(Struct, frozen=True):
+class _Session(Struct, frozen=True, omit_defaults=True):
     arn: str | None = None
     assumed_id: str | None = field(name="assumedRoleId", default=None)
 
 
-class _Set(Struct, frozen=True):
+class _Set(Struct, frozen=True, omit_defaults=True):
     """One session of IAM Roles Anywhere."""
 
     credentials: _Credentials | None = None
@@ -75,7 +62,7 @@ class _Set(Struct, frozen=True):
     source_identity: str | None = field(name="sourceIdentity", default=None)
 
 
-class _Response(Struct, frozen=True):
+class _Response(Struct, frozen=True, omit_defaults=True):
     credentials: _Credentials | None = None
     assumed: _Session | None = field(name="assumedRoleUser", default=None)
     federated: _Session | None = field(name="federatedUser", default=None)
@@ -85,13 +72,36 @@ class _Response(Struct, frozen=True):
     switch_role: str | None = field(name="SwitchRole", default=None)
 
 
-class _Request(Struct, frozen=True):
+class _Request(Struct, frozen=True, omit_defaults=True):
     role_arn: str | None = field(name="roleArn", default=None)
     session_name: str | None = field(name="roleSessionName", default=None)
     source_identity: str | None = field(name="sourceIdentity", default=None)
     token_id: str | None = field(name="webIdentityTokenId", default=None)
     target: str | None = field(name="targetPrincipal", default=None)
     tags: tuple[Tag, ...] = ()
+
+
+class Issue(Struct, frozen=True, array_like=True, tag="aws"):
+    """What is kept of a call that issued credentials until somebody asks for it; no secret, for none is declared."""
+
+    call: str
+    service: str
+    time: str | None
+    record_id: str
+    shared_id: str | None
+    recipient: str | None
+    is_refused: bool
+    caller: bytes
+    """The JSON of it."""
+    request: _Request
+    response: _Response
+    switched_from: str | None
+    source: str
+
+    @property
+    def last(self) -> str | None:
+        """Return its own time, for it is one call."""
+        return self.time
 
 
 _STS = "sts.amazonaws.com"
@@ -125,7 +135,12 @@ def _is_issue(record: Record) -> bool:
 
 def calls(records: Sequence[Record]) -> Iterator[tuple[Raw, str, str]]:
     """Yield who made each call, as JSON, when, as the record says it, and to which service."""
-    return ((record.user_identity, record.event_time or "", record.event_source or "") for record in records)
+    return zip(
+        [record.user_identity for record in records],
+        [record.event_time or "" for record in records],
+        [record.event_source or "" for record in records],
+        strict=True,
+    )
 
 
 def record_id(record: Record) -> str:
@@ -133,155 +148,117 @@ def record_id(record: Record) -> str:
     return record.event_id or ""
 
 
-class _Actor(NamedTuple):
-    """Who made a call, and with what; the same for every call of a session."""
-
-    caller: Caller
-    who: str | None
-    uses: tuple[Mark, ...]
-    names: tuple[str, ...]
-    began: str | None
-    source_identity: str | None
-    origin: Origin | None
+def began(caller: Raw) -> str | None:
+    """Return when the session of a caller began, as its JSON says it."""
+    context = decode(_Began, caller).context
+    return moment.utc(context.attributes.created) if context and context.attributes else None
 
 
-@lru_cache(maxsize=8192)
-def _actor(data: bytes) -> _Actor:
-    """Return who made a call, by the JSON of it. Sessions repeat, so the same JSON is decoded once."""
-    caller_ = decode(Caller, Raw(data))
-    attributes = caller_.context.attributes if caller_.context else None
-    return _Actor(
-        caller_,
-        _name(caller_),
-        _made_with(caller_),
-        _names(caller_),
-        moment.utc(attributes.created) if attributes else None,
-        (caller_.context.source_identity if caller_.context else None) or None,
-        _origin(caller_),
-    )
+def of_caller(caller: bytes) -> Link:
+    """Return what links any ordinary call of a caller, by the JSON of it: all but what is of one record alone."""
+    return actor(caller).link
 
 
 def link(record: Record, source: str) -> Link:
     """Return what links a record. Never raises: what is odd is absent."""
-    actor = _actor(bytes(record.user_identity))
-    return _issue(record, actor, source) if _is_issue(record) else _call(record, actor, source)
+    return of_issue(issue(record, source)) if _is_issue(record) else _call(record, source)
 
 
-def _call(record: Record, actor: _Actor, source: str) -> Link:
-    record_id_ = record.event_id or ""
-    return Link(
-        cloud=Cloud.AWS,
-        kind=Kind.SESSION_USE if actor.caller.type == "AssumedRole" else None,
-        call=record.event_name or "",
-        service=record.event_source or "",
-        time=moment.utc(record.event_time),
-        access_id=record.shared_event_id or record_id_,
-        records=(Source(record_id_, source),),
-        account=record.recipient or actor.caller.account,
-        outcome=Outcome.DENIED if record.error else Outcome.ALLOWED,
-        who=actor.who,
-        uses=actor.uses,
-        names=actor.names,
-        began=actor.began,
-        before=actor.source_identity,
-        is_forwarded=(actor.caller.invoked_by or "").endswith(".amazonaws.com"),
-        origin=actor.origin,
-    )
-
-
-def _issue(record: Record, actor: _Actor, source: str) -> Link:
-    who = actor.caller
-    _, kind, most_s = _ISSUES[record.event_name or ""]
-    response = decode(_Response, record.response)
-    found = response.sets[0] if response.sets else None
-    credentials = response.credentials or (found.credentials if found else None) or _NOTHING_ISSUED
-    session = response.assumed or response.federated or (found.assumed if found else None) or _NO_SESSION
-    # What an answer shows of the session is all that the request could add, but for a token and a pod's tags.
-    is_told = session.arn is not None and kind is Kind.ASSUME_ROLE and who.invoked_by != _POD_IDENTITY
-    request = _NO_REQUEST if is_told else decode(_Request, record.request)
-    switched = decode(Additional, record.additional).switch_from if kind is Kind.SWITCH_ROLE else None
-    made = session.arn or (who.arn if kind is Kind.SWITCH_ROLE else None) or request.role_arn or request.target
-    after = response.source_identity or (found.source_identity if found else None) or request.source_identity
-    record_id_ = record.event_id or ""
-    is_denied = record.error is not None or response.switch_role not in (None, "Success")
-    role = _role(request.role_arn or made)
-    names = (_session_name(made), request.session_name, role, after)
-    return Link(
-        cloud=Cloud.AWS,
-        kind=kind,
+def _call(record: Record, source: str) -> Link:
+    (who, own), record_id_ = actor(bytes(record.user_identity)), record.event_id or ""
+    return replace(
+        own,
         call=record.event_name or "",
         service=record.event_source or "",
         time=moment.utc(record.event_time),
         access_id=record.shared_event_id or record_id_,
         records=(Source(record_id_, source),),
         account=record.recipient or who.account,
+        outcome=Outcome.DENIED if record.error else Outcome.ALLOWED,
+    )
+
+
+def issue(record: Record, source: str) -> Issue:
+    """Return what is kept of a call that issued credentials."""
+    is_switch = record.event_name == "SwitchRole"
+    return Issue(
+        record.event_name or "",
+        record.event_source or "",
+        moment.utc(record.event_time),
+        record.event_id or "",
+        record.shared_event_id,
+        record.recipient,
+        record.error is not None,
+        bytes(record.user_identity),
+        decode(_Request, record.request),
+        decode(_Response, record.response),
+        decode(Additional, record.additional).switch_from if is_switch else None,
+        source,
+    )
+
+
+def of_issue(issue: Issue) -> Link:
+    """Return what links a call that issued credentials."""
+    who, own = actor(issue.caller)
+    _, kind, most_s = _ISSUES[issue.call]
+    response, switched = issue.response, issue.switched_from
+    found = response.sets[0] if response.sets else None
+    credentials = response.credentials or (found.credentials if found else None) or _NOTHING_ISSUED
+    session = response.assumed or response.federated or (found.assumed if found else None) or _NO_SESSION
+    # What an answer shows of the session is all that the request could add, but for a token and a pod's tags.
+    is_told = session.arn is not None and kind is Kind.ASSUME_ROLE and who.invoked_by != _POD_IDENTITY
+    request = _NO_REQUEST if is_told else issue.request
+    made = session.arn or (who.arn if kind is Kind.SWITCH_ROLE else None) or request.role_arn or request.target
+    after = response.source_identity or (found.source_identity if found else None) or request.source_identity
+    is_denied = issue.is_refused or response.switch_role not in (None, "Success")
+    role = role_without_path(request.role_arn or made)
+    names = (_session_name(made), request.session_name, role, after)
+    return Link(
+        cloud=CLOUD,
+        kind=kind,
+        call=issue.call,
+        service=issue.service,
+        time=issue.time,
+        access_id=issue.shared_id or issue.record_id,
+        records=(Source(issue.record_id, issue.source),),
+        account=issue.recipient or who.account,
         outcome=Outcome.DENIED if is_denied else Outcome.ALLOWED,
-        who=switched or actor.who,
+        who=switched or own.who,
         made=made,
-        makes=() if is_denied else _makes(record, who, response, session, key=credentials.key, role=role),
-        uses=_made_with_arn(switched) if switched else (*_token(request), *_web_subject(who), *actor.uses),
-        names=actor.names + tuple(name for name in names if name),
-        began=None if switched else actor.began,
+        makes=() if is_denied else _makes(kind, who, response, session, key=credentials.key, role=role),
+        uses=made_with_arn(switched) if switched else (*_token(request), *_web_subject(who), *own.uses),
+        names=own.names + tuple(filter(None, names)),
+        began=None if switched else own.began,
         expiration=credentials.expiration,
         lasts_s=most_s,
-        before=None if kind is Kind.SWITCH_ROLE else actor.source_identity,
-        after=(actor.source_identity if kind is Kind.SWITCH_ROLE else after) or None,
-        origin=_switch_origin(switched) if switched else _workload(request, who) or actor.origin,
+        before=None if kind is Kind.SWITCH_ROLE else own.before,
+        after=(own.before if kind is Kind.SWITCH_ROLE else after) or None,
+        origin=_switch_origin(switched) if switched else _workload(request, who) or own.origin,
     )
 
 
 def _makes(
-    record: Record, who: Caller, response: _Response, session: _Session, *, key: str | None, role: str | None
+    kind: Kind | None, who: Caller, response: _Response, session: _Session, *, key: str | None, role: str | None
 ) -> tuple[Mark, ...]:
-    found: list[Mark] = []
-    if record.event_name == "GetWebIdentityToken":
-        if response.token_id:
-            found.append(Mark(Sign.TOKEN, response.token_id))
+    if kind is Kind.OUTBOUND_TOKEN:
         asked = (who.context and who.context.issuer and who.context.issuer.arn) or arn.role_arn(who.arn) or who.arn
-        if asked:
-            found.append(Mark(Sign.OUTBOUND, asked))
-        return tuple(found)
-    if key and _KEY.fullmatch(key):
-        found.append(Mark(Sign.KEY, key))
-    if session.assumed_id and ":" in session.assumed_id:
-        found.append(Mark(Sign.ROLE_ID, session.assumed_id))
-    made = session.arn or (who.arn if record.event_name == "SwitchRole" else None)
-    if made:
-        found.append(Mark(Sign.SESSION, made))
-    if role:
-        found.append(Mark(Sign.ROLE, role))
-    return tuple(found)
+        return _marks((Sign.TOKEN, response.token_id), (Sign.OUTBOUND, asked))
+    return _marks(
+        (Sign.KEY, key_id(key)),
+        (Sign.ROLE_ID, session.assumed_id if session.assumed_id and ":" in session.assumed_id else None),
+        (Sign.SESSION, session.arn or (who.arn if kind is Kind.SWITCH_ROLE else None)),
+        (Sign.ROLE, role),
+    )
 
 
-@lru_cache(maxsize=8192)
-def _role(text: str | None) -> str | None:
-    """Return a role's ARN without its path, which a session's ARN does not show."""
-    found = arn.role_of(text)
-    return f"arn:{found.partition}:iam::{found.account}:role/{found.name}" if found else None
+def _marks(*found: tuple[Sign, str | None]) -> tuple[Mark, ...]:
+    return tuple(Mark(sign, value) for sign, value in found if value)
 
 
 @lru_cache(maxsize=8192)
 def _session_name(text: str | None) -> str | None:
     found = arn.parse(text) if text else None
     return found.session if found else None
-
-
-def _made_with(who: Caller) -> tuple[Mark, ...]:
-    """Return the marks of the credentials that a call was made with, the strongest first."""
-    marks = []
-    if who.key and _KEY.fullmatch(who.key):
-        marks.append(Mark(Sign.KEY, who.key))
-    if who.principal_id and who.principal_id.startswith("AROA") and ":" in who.principal_id:
-        marks.append(Mark(Sign.ROLE_ID, who.principal_id))
-    return (*marks, *_made_with_arn(who.arn))
-
-
-@lru_cache(maxsize=8192)
-def _made_with_arn(text: str | None) -> tuple[Mark, ...]:
-    found = arn.parse(text) if text else None
-    if text is None or found is None or found.type not in ("assumed-role", "federated-user"):
-        return ()
-    return (Mark(Sign.SESSION, text),)
 
 
 def _token(request: _Request) -> tuple[Mark, ...]:
@@ -292,70 +269,6 @@ def _web_subject(who: Caller) -> tuple[Mark, ...]:
     """Return the mark of a Google account's token: its unique id, which arrives as the subject."""
     is_google = who.identity_provider is not None and arn.issuer_of(who.identity_provider) == GOOGLE
     return (Mark(Sign.UNIQUE_ID, who.user_name),) if is_google and who.user_name else ()
-
-
-def _name(who: Caller) -> str | None:
-    """Return the best name of a caller."""
-    if who.type in ("WebIdentityUser", "SAMLUser"):
-        return who.user_name or who.principal_id
-    if who.arn or not who.principal_id:
-        return who.arn or who.invoked_by or (who.on_behalf_of and who.on_behalf_of.user_id) or who.user_name or None
-    return f"{who.account}:{who.principal_id}" if who.account else who.principal_id
-
-
-def _names(who: Caller) -> tuple[str, ...]:
-    """Return the names by which a person may ask for a caller, beside its marks."""
-    found = arn.parse(who.arn or "")
-    issuer = who.context.issuer.arn if who.context and who.context.issuer else None
-    unique_id = (who.principal_id or "").partition(":")[0]
-    names = (
-        who.arn,
-        who.user_name,
-        who.principal_id,
-        unique_id,
-        _role(issuer) or _role(who.arn),
-        found.session if found else None,
-        who.context.source_identity if who.context else None,
-        who.invoked_by,
-        who.on_behalf_of.user_id if who.on_behalf_of else None,
-    )
-    return tuple(dict.fromkeys(filter(None, names)))
-
-
-def _origin(who: Caller) -> Origin | None:
-    """Return who a call leads to when nothing more is known of its session."""
-    name = _name(who)
-    match who.type:
-        case "WebIdentityUser":
-            issuer = arn.issuer_of(who.identity_provider)
-            what = "Google account" if issuer == GOOGLE else "OpenID Connect subject"
-            return Origin(who.user_name, what, issuer or None) if who.user_name else None
-        case "SAMLUser":
-            return Origin(who.user_name, "SAML subject", who.identity_provider) if who.user_name else None
-        case "IAMUser" | "Root" if not _is_temporary(who):
-            return Origin(name, "IAM user" if who.type == "IAMUser" else "root user") if name else None
-        case "AWSService":
-            return Origin(who.invoked_by, "AWS service") if who.invoked_by else None
-        case "IdentityCenterUser":
-            return Origin(name, "Identity Center user") if name else None
-        case "AWSAccount":
-            return Origin(name, "principal of another account", is_end=False) if name else None
-    return _origin_of_session(who, name)
-
-
-def _is_temporary(who: Caller) -> bool:
-    return bool(who.key and who.key.startswith("ASIA"))
-
-
-def _origin_of_session(who: Caller, name: str | None) -> Origin | None:
-    """Return what a session without a beginning says of who began it: its source identity, or its name alone."""
-    context = who.context or _Context()
-    found = arn.parse(who.arn or "")
-    if context.issuer and arn.is_identity_center(context.issuer.arn) and found and found.session:
-        return Origin(found.session, "Identity Center user", context.issuer.arn)
-    if context.source_identity:
-        return Origin(context.source_identity, "source identity", name, is_end=False)
-    return Origin(name, "session of unknown beginning", is_end=False, basis=Basis.INFERRED) if name else None
 
 
 def _switch_origin(switcher: str) -> Origin:

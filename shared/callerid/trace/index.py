@@ -1,7 +1,7 @@
-"""The links of log files: issues one by one, the calls of a session together (when, how many to which service).
+"""An index of logs: issues one by one, the calls of a session together (when, how many to which service).
 
-Nothing is judged: that is what makes reading the logs once more affordable. What a query names is noted on the way,
-so names need no index.
+Nothing is judged, and whatever can wait until somebody asks for a record waits: that is what makes reading the logs
+once more affordable.
 """
 
 from __future__ import annotations
@@ -11,35 +11,44 @@ from functools import lru_cache
 from typing import Any, Self
 
 from msgspec import Raw, Struct, field
-from msgspec.structs import replace
 from zlib_ng.zlib_ng import crc32
 
 from callerid import delivery, moment
-from callerid.access import Outcome
+from callerid.access import Cloud
 from callerid.envelope import Batch
-from callerid.sources import files
+from callerid.sources import cloud, files
 from callerid.trace.chain import Span, whole
 from callerid.trace.link import Link, Mark, Source
 from callerid.trace.query import Query
-from callerid.trace.read import HOUR, LinkReader, calls_id, reader_of
+from callerid.trace.read import HOUR, Calls, LinkReader, calls_id, reader_of
 from callerid.trace.shelf import Shelf
 
 _HELD = 10_000
-"""Callers whose calls are counted in memory; at about 3 KB each, 30 MB. Then they go into the file."""
+"""Callers whose calls are counted in memory; at about 2 KB each, 20 MB. Then they go into the file."""
 
 
 class _Calls(Struct):
     """The calls of one caller: all that says the same of itself, of one session or else of one hour."""
 
+    cloud: Cloud
     caller: Raw
-    link: Link
-    at: Source
-    """The earliest call; of several at one time the one whose id comes first."""
     hour: str | None
     """None where the session's beginning shows, which tells it from others better than an hour."""
+    at: Source
+    """The earliest call; of several at one time the one whose id comes first."""
     first: str = "~"
     last: str = ""
     services: dict[str, int] = field(default_factory=dict)
+
+    def see_first(self, time: str, at: Source) -> None:
+        """Note a call that no other was before."""
+        if time < self.first or at < self.at:
+            self.first, self.at = time, at
+
+    def kept(self) -> Calls:
+        """Return what is kept of them."""
+        times = moment.utc(self.first), moment.utc(self.last)
+        return Calls(self.cloud, bytes(self.caller), self.hour, *times, self.at, self.services)
 
 
 class LogIndex:
@@ -47,7 +56,9 @@ class LogIndex:
 
     def __init__(self, query: Query) -> None:
         self._query = query
-        self._shelf = Shelf()
+        self._shelf = Shelf(query)
+        self._picked: list[Link] = []
+        """Single calls that the query names by their id."""
         self._calls: dict[int, _Calls] = {}
         """By a checksum of the caller, which costs a third of a copy and its hash."""
 
@@ -64,11 +75,10 @@ class LogIndex:
 
     def take(self, batch: Batch, name: str) -> None:
         """Add the records of a batch."""
-        reader = reader_of(batch)
-        issues = frozenset(reader.issues(batch.records))
+        reader, records = reader_of(batch), batch.records
+        issues = frozenset(reader.issues(records))
         for index in issues:
-            link = _link(reader, batch, index, name)
-            self._shelf.put(link, is_wanted=self._query.wants(link))
+            self._shelf.put(reader.issue(records[index], _source(batch, index, name)))
         if self._query.records:
             self._pick(reader, batch, name, issues)
         self._count(reader, batch, name, issues)
@@ -83,54 +93,41 @@ class LogIndex:
             wanted = reader.record_id(record) in ids or (by_key and batch.occurrence(index, name).record_id in ids)
             if wanted and index not in issues:
                 link = _link(reader, batch, index, name)
-                self._shelf.put(link, is_wanted=self._query.in_time(link), is_found=False)
+                if self._query.in_time(link):
+                    self._picked.append(link)
 
     def _count(self, reader: LinkReader, batch: Batch, name: str, issues: frozenset[int]) -> None:
         """Count a batch's calls. Every record passes here, so each is asked for the least."""
-        known, records = self._calls.get, batch.records
-        for index, (caller, time, service) in enumerate(reader.calls(records)):
+        known = self._calls.get
+        for index, (caller, time, service) in enumerate(reader.calls(batch.records)):
             if index in issues:
                 continue
             checksum = crc32(caller)
             calls = known(checksum)
-            if calls is None or calls.caller != caller or (calls.hour is not None and calls.hour != time[:HOUR]):
-                calls = self._begin(checksum, caller, time, _link(reader, batch, index, name))
+            if calls is None or calls.caller != caller:
+                calls = self._begin(checksum, reader, caller, time, _at(reader, batch, index, name))
+            if not calls.first < time <= calls.last:  # what lies between them is of their hour
+                if calls.hour is not None and calls.hour != time[:HOUR]:
+                    calls = self._begin(checksum, reader, caller, time, _at(reader, batch, index, name))
+                if time > calls.last:  # noqa: PLR1730  # max() takes three times as long
+                    calls.last = time
+                if time and time <= calls.first:
+                    calls.see_first(time, _at(reader, batch, index, name))
             services = calls.services
             services[service] = services.get(service, 0) + 1
-            if time > calls.last:  # noqa: PLR1730  # max() takes three times as long, and every record passes here
-                calls.last = time
-            if time and time <= calls.first:
-                at = Source(reader.record_id(records[index]), _source(batch, index, name))
-                if time < calls.first or at < calls.at:
-                    calls.first, calls.at = time, at
 
-    def _begin(self, checksum: int, caller: Raw, time: str, link: Link) -> _Calls:
+    def _begin(self, checksum: int, reader: LinkReader, caller: Raw, time: str, at: Source) -> _Calls:
         """Return where a caller's calls are counted from now on, in place of whoever had the same checksum."""
         before = self._calls.get(checksum)
         if before is not None:
-            self._put(before)
-        calls = _Calls(caller.copy(), link, link.records[0], time[:HOUR] if link.began is None else None)
-        self._calls[checksum] = calls
+            self._shelf.put(before.kept())
+        hour = time[:HOUR] if reader.began(caller) is None else None
+        calls = self._calls[checksum] = _Calls(reader.CLOUD, caller.copy(), hour, at)
         return calls
-
-    def _put(self, calls: _Calls) -> None:
-        link = replace(
-            calls.link,
-            call="",
-            service="",
-            account=None,
-            outcome=Outcome.ALLOWED,
-            records=(calls.at,),
-            access_id=calls_id(bytes(calls.caller), calls.hour),
-            time=moment.utc(calls.first),
-            last=moment.utc(calls.last),
-            calls=tuple(sorted(calls.services.items())),
-        )
-        self._shelf.put(link, is_wanted=self._query.wants(link))
 
     def _spill(self) -> None:
         for calls in self._calls.values():
-            self._put(calls)
+            self._shelf.put(calls.kept())
         self._calls.clear()
 
     def finish(self) -> None:
@@ -148,11 +145,15 @@ class LogIndex:
 
     def asked(self) -> list[Link]:
         """Return the links that the query names: single calls, issues, sessions' calls."""
-        return whole(self._shelf.wanted(), self)
+        return whole((*self._shelf.wanted(), *self._picked), self)
 
 
 def _link(reader: LinkReader, batch: Batch, index: int, name: str) -> Link:
     return reader.link(batch.records[index], _source(batch, index, name))
+
+
+def _at(reader: LinkReader, batch: Batch, index: int, name: str) -> Source:
+    return Source(reader.record_id(batch.records[index]), _source(batch, index, name))
 
 
 def _source(batch: Batch, index: int, name: str) -> str:
@@ -162,7 +163,14 @@ def _source(batch: Batch, index: int, name: str) -> str:
 
 
 def batches(path: str) -> Iterator[tuple[Batch, str]]:
-    """Yield the records of a file; what can't be read is the scan's to tell."""
+    """Yield the records of a file, or of a history page by page; what can't be read is the scan's to tell.
+
+    Raises:
+        BrokenOffError: where a history ends early; what came before it was yielded.
+    """
+    if files.is_history(path):
+        yield from _history(path)
+        return
     name = "stdin" if path == files.STANDARD_INPUT else files.printable_name(path)
     lines = delivery.Lines()
     for block in files.blocks(path):
@@ -170,6 +178,13 @@ def batches(path: str) -> Iterator[tuple[Batch, str]]:
         for item in read(block.data, block.damage, block.detail):
             if isinstance(item, Batch):
                 yield item, name
+
+
+def _history(path: str) -> Iterator[tuple[Batch, str]]:
+    history = cloud.connect(path)
+    for number, page in enumerate(history.pages(), 1):
+        name = f"{history.name}#{number}"
+        yield from ((item, name) for item in delivery.document(page) if isinstance(item, Batch))
 
 
 def each(paths: Sequence[str], wanted: frozenset[str]) -> Iterator[tuple[str, Link]]:

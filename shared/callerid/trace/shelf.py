@@ -1,120 +1,149 @@
-"""Links in a temporary SQLite file, found by their marks: memory does not follow their number.
+"""What is kept of logs, in a temporary SQLite file, found by its marks: memory does not follow the logs' size.
 
-A mark is kept as its hash, which is Python's own and holds for one process; who reads compares the marks themselves.
-What most links have stands in columns of their own row, which is written in a third of the time of rows apart. An
-index is made when it is first asked for: few questions need them all.
+Of most records nobody ever asks, so putting one away must cost little: some hundred of them are one part, encoded at
+once. Only when a mark is asked for in a time, the parts of that time are read and the marks in them noted: of what was
+issued apart from what was used. A mark is noted as its hash, which is Python's own and holds for one process; who reads
+compares the marks themselves.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from callerid.trace.chain import Span
 from callerid.trace.link import Link, Mark, Sign
+from callerid.trace.needle import Needles
+from callerid.trace.query import Query
+from callerid.trace.read import Kept, link_of
 
-_HELD = 5_000
-"""Rows that wait in memory to be written together."""
-_COLUMNS = (Sign.KEY, Sign.ROLE_ID, Sign.SESSION, Sign.ROLE)
-_NAMES = tuple(f"{side}{place}" for side in "iu" for place in range(len(_COLUMNS)))
-_PLACES = {
-    (sign, is_use): _NAMES[place + is_use * len(_COLUMNS)] for place, sign in enumerate(_COLUMNS) for is_use in (0, 1)
-}
-_SCHEMA = f"""
-PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA page_size = 16384;
-CREATE TABLE link (id INTEGER PRIMARY KEY, first TEXT, last TEXT, is_wanted INTEGER, data BLOB, {", ".join(_NAMES)});
-CREATE TABLE mark (mark INTEGER, is_use INTEGER, id INTEGER);
+_HELD = 128
+"""What one part holds. Twice as many take as long to put away, and one of them twice as long to read."""
+_MADE, _USED = "made", "used"
+_SCHEMA = """
+PRAGMA page_size = 16384; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;
+CREATE TABLE part (id INTEGER PRIMARY KEY, first TEXT, last TEXT, wanted BLOB, made INTEGER DEFAULT 0, used DEFAULT 0);
+CREATE TABLE text (id INTEGER PRIMARY KEY, kept BLOB);
+CREATE TABLE mark (mark INTEGER, part INTEGER, place INTEGER, PRIMARY KEY (mark, part, place)) WITHOUT ROWID;
+BEGIN;
 """
-_PUT = f"INSERT INTO link VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_NAMES))})"  # noqa: S608  # our own names
-_BY_MARK = "SELECT data FROM link WHERE id IN (SELECT id FROM mark WHERE mark = ? AND is_use = ?)"
-_IN_TIME = " AND (first IS NULL OR (last >= ? AND first <= ?))"
-_NONE = (None,) * len(_COLUMNS)
+"""``made`` and ``used`` say whether a part's marks of that side are noted. What is begun is never committed: nobody
+else reads it, and a small file is never written at all."""
+_PARTS, _LINKS = 16, 4096
+"""What was read is remembered, for one record is often the next one's issue: at 100 and 4 KB each, 18 MB."""
+_TOGETHER = 32
+"""Parts whose marks are sorted before they are noted, which takes half the time."""
+_UNNOTED = "SELECT id FROM part WHERE NOT {} AND (first IS NULL OR (last >= ? AND first <= ?))"
+_FIND = """
+SELECT part, place FROM mark JOIN part ON id = part
+WHERE mark = ? AND (first IS NULL OR (last >= ? AND first <= ?))
+"""
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Link).decode
+_decode = msgspec.msgpack.Decoder(Kept).decode
+_all = msgspec.msgpack.Decoder(list[Kept]).decode
+_raws = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_places = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class Shelf:
-    """A file of links, which is gone when it is closed."""
+    """A file of what was kept, which is gone when it is closed; it knows from the beginning what a query wants."""
 
-    def __init__(self) -> None:
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._needles = Needles(query)
         self._folder = tempfile.TemporaryDirectory(prefix="callerid-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "links.sqlite", isolation_level=None)
+        self._db = sqlite3.connect(Path(self._folder.name) / "kept.sqlite", isolation_level=None)
         self._db.executescript(_SCHEMA)
-        self._links: list[tuple[object, ...]] = []
-        self._marks: list[tuple[int, int, int]] = []
-        self._number = 0
-        self._indexed: set[str] = set()
+        self._kept: list[Kept] = []
+        self._part = lru_cache(_PARTS)(self._read_part)
+        self._link = lru_cache(_LINKS)(self._read_link)
 
     def close(self) -> None:
         """Take the file away."""
         self._db.close()
         self._folder.cleanup()
 
-    def put(self, link: Link, *, is_wanted: bool, is_found: bool = True) -> None:
-        """Add a link, to be found by its marks or not; ``is_wanted`` is what :meth:`wanted` returns it by."""
-        self._number += 1
-        row = (self._number, link.time, link.last or link.time, is_wanted or None, _encode(link))
-        makes, uses = (link.makes, link.uses) if is_found else ((), ())
-        self._links.append((*row, *self._columns(makes, 0), *self._columns(uses, 1)))
-        if makes and link.access_id != link.record_id:
-            self._marks.append((hash(Mark(Sign.EVENT, link.access_id)), 0, self._number))
-        if len(self._links) > _HELD:
+    def put(self, kept: Kept) -> None:
+        """Add what was kept."""
+        self._kept.append(kept)
+        if len(self._kept) == _HELD:
             self.write()
-
-    def _columns(self, marks: tuple[Mark, ...], is_use: int) -> tuple[int | None, ...]:
-        """Return the columns of marks; a second one of its sort, and those of rarer sorts, are rows apart."""
-        if not marks:
-            return _NONE
-        found: list[int | None] = [None] * len(_COLUMNS)
-        for mark in marks:
-            place = _ORDER.get(mark.sign)
-            if place is not None and found[place] is None:
-                found[place] = hash(mark)
-            else:
-                self._marks.append((hash(mark), is_use, self._number))
-        return tuple(found)
 
     def write(self) -> None:
         """Write what still waits in memory."""
-        self._db.execute("BEGIN")
-        self._db.executemany(_PUT, self._links)
-        self._db.executemany("INSERT INTO mark VALUES (?, ?, ?)", self._marks)
-        self._db.execute("COMMIT")
-        self._links.clear()
-        self._marks.clear()
+        if not self._kept:
+            return
+        data, wanted = _encode(self._kept), None
+        if self._needles.may_be_in(data, [kept.caller for kept in self._kept]):
+            wanted = [place for place, kept in enumerate(self._kept) if self._query.wants(link_of(kept))]
+        row = (*_times(self._kept), _encode(wanted) if wanted else None)
+        self._db.execute("INSERT INTO part (first, last, wanted) VALUES (?, ?, ?)", row)
+        self._db.execute("INSERT INTO text (kept) VALUES (?)", (data,))
+        self._kept = []
+
+    def wanted(self) -> Iterator[Link]:
+        """Yield what the query wants, in no order."""
+        for part, wanted in self._db.execute("SELECT id, wanted FROM part WHERE wanted IS NOT NULL").fetchall():
+            yield from (self._link(part, place) for place in _places(wanted))
 
     def issues(self, mark: Mark, span: Span, /) -> Iterator[Link]:
         """Return the calls of a time that issued what bears the mark; of a shared event every copy."""
-        is_event = mark.sign is Sign.EVENT
-        return (link for link in self._found(mark, 0, span) if is_event or mark in link.makes)
+        return (link for link in self._found(mark, _MADE, span) if mark in _made(link))
 
     def uses(self, mark: Mark, span: Span, /) -> Iterator[Link]:
         """Return the calls of a time, or sessions' calls together, that were made with what bears the mark."""
-        return (link for link in self._found(mark, 1, span) if mark in link.uses)
+        return (link for link in self._found(mark, _USED, span) if mark in link.uses)
 
-    def _found(self, mark: Mark, is_use: int, span: Span) -> Iterator[Link]:
-        column = _PLACES.get((mark.sign, is_use))
+    def _found(self, mark: Mark, side: str, span: Span) -> Iterator[Link]:
         first, last = span[0] or "", span[1] or "~"
-        self._index("mark", "mark")
-        rows = self._db.execute(_BY_MARK + _IN_TIME, (hash(mark), is_use, first, last)).fetchall()
-        if column:
-            self._index("link", column)
-            query = f"SELECT data FROM link WHERE {column} = ?{_IN_TIME}"  # noqa: S608  # one of our own names
-            rows += self._db.execute(query, (hash(mark), first, last)).fetchall()
-        return (_decode(data) for (data,) in rows)
+        self._note(side, first, last)
+        for place in self._db.execute(_FIND, (hash((side, mark)), first, last)).fetchall():
+            link = self._link(*place)
+            if link.time is None or (first <= (link.last or link.time) and link.time <= last):
+                yield link
 
-    def _index(self, table: str, column: str) -> None:
-        if column not in self._indexed:
-            self._db.execute(f"CREATE INDEX {table}_{column} ON {table} ({column}) WHERE {column} IS NOT NULL")
-            self._indexed.add(column)
+    def _note(self, side: str, first: str, last: str) -> None:
+        """Note the marks of whatever is of a time, where that was not done before."""
+        parts = self._db.execute(_UNNOTED.format(side), (first, last)).fetchall()
+        for start in range(0, len(parts), _TOGETHER):
+            some = parts[start : start + _TOGETHER]
+            rows = sorted(row for (part,) in some for row in _marks(side, part, self._read(part)))
+            self._db.executemany("INSERT OR IGNORE INTO mark VALUES (?, ?, ?)", rows)
+            self._db.executemany(f"UPDATE part SET {side} = 1 WHERE id = ?", some)  # noqa: S608  # our own name
 
-    def wanted(self) -> Iterator[Link]:
-        """Yield what was put as wanted, in no order."""
-        return (_decode(data) for (data,) in self._db.execute("SELECT data FROM link WHERE is_wanted"))
+    def _read(self, part: int) -> bytes:
+        ((data,),) = self._db.execute("SELECT kept FROM text WHERE id = ?", (part,))
+        return bytes(data)
+
+    def _read_part(self, part: int) -> list[msgspec.Raw]:
+        return _raws(self._read(part))
+
+    def _read_link(self, part: int, place: int) -> Link:
+        return link_of(_decode(self._part(part)[place]))
 
 
-_ORDER = {sign: place for place, sign in enumerate(_COLUMNS)}
+def _marks(side: str, part: int, data: bytes) -> Iterator[tuple[int, int, int]]:
+    for place, kept in enumerate(_all(data)):
+        link = link_of(kept)
+        for mark in link.uses if side == _USED else _made(link):
+            yield hash((side, mark)), part, place
+
+
+def _made(link: Link) -> tuple[Mark, ...]:
+    """Return the marks that an issue is found by, one of two copies also by what they share."""
+    if link.makes and link.access_id != link.record_id:
+        return (*link.makes, Mark(Sign.EVENT, link.access_id))
+    return link.makes
+
+
+def _times(every: Iterable[Kept]) -> tuple[str | None, str | None]:
+    """Return the first and the last time; None where a record shows none, for it is of every time."""
+    times = {time for kept in every for time in (kept.time, kept.last)}
+    known = [time for time in times if time is not None]
+    return (min(known), max(known)) if len(known) == len(times) else (None, None)
