@@ -44,6 +44,23 @@ def test_the_documentation_is_made_from_the_texts():
     assert reasons.page() == (ROOT / "docs" / "reasons.md").read_text(), "run `make docs`"
 
 
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [
+        ("source-identity-changed", "high"),
+        ("source-identity-appeared", "medium"),
+        ("source-identity-dropped", "medium"),
+    ],
+)
+def test_what_only_a_chain_shows_is_a_reason_like_any_other(code, severity):
+    """Its records have cases as every reason's; its chains have the stories of tests/ledger/stories.yaml."""
+    assert (REASONS[code].verdict, REASONS[code].severity) == ("unexpected", severity)
+    means = " ".join(explanations()[code].means.split())
+    assert f"{severity.capitalize()}: " in means
+    assert "keeps sessions" in means
+    assert "`scan` without `--sessions` can't" in means
+
+
 def test_the_texts_are_toml_of_four_parts_each():
     text = (ROOT / "shared/callerid/reasons.toml").read_text()
     assert all(set(part) == {"means", "log", "fix", "refuse"} for part in tomllib.loads(text).values())

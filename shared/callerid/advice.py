@@ -35,7 +35,7 @@ def advise(judgement: Judgement, book: Book) -> Advice:
     code = rule(judgement)
     parts = _parts(judgement, code, book)
     part = parts[0] if parts else judgement
-    difference = _difference(part, code, book) or Difference("")
+    difference = (_difference(part, code, book) if parts else None) or Difference("")
     return Advice(
         nearest=_cut(difference.caller) or None,
         field=difference.field,

@@ -59,7 +59,7 @@ _TABLE = (
     Reason("source-identity-mismatch", _HIGH, _UNEXPECTED, "the source identity is another than the policy asks for"),
     Reason("source-identity-unlisted", _HIGH, _UNEXPECTED, "the source identity names nobody in the caller book"),
     Reason("source-identity-changed", _HIGH, _UNEXPECTED, "the source identity changed along the chain"),
-    Reason("source-identity-appeared", _MEDIUM, _UNEXPECTED, "a session without source identity set one in the chain"),
+    Reason("source-identity-appeared", _MEDIUM, _UNEXPECTED, "a source identity appeared along the chain"),
     Reason("source-identity-dropped", _MEDIUM, _UNEXPECTED, "the source identity vanished along the chain"),
     Reason("session-name-mismatch", _HIGH, _UNEXPECTED, "the session name is another than the policy asks for"),
     Reason("session-name-unlisted", _HIGH, _UNEXPECTED, "the session name names nobody in the caller book"),

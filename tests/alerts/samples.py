@@ -12,8 +12,11 @@ from callerid.engine import Engine
 from callerid.group import origin, who
 from callerid.judgement import Judgement, Line, line
 from callerid.ledger.rows import Advice, Alert, Tally
+from callerid.ledger.traced import Traced
 from callerid.policy.book import Book
 from callerid.policy.load import parse
+from callerid.trace.chain import Drift
+from callerid.trace.link import Basis, Origin
 from tests.conftest import ROOT, entry, record
 
 BOOK = Book(parse((ROOT / "tests/cases/policy.yaml").read_bytes(), "policy"), "sha256:example")
@@ -93,7 +96,20 @@ def hostile(alert: Alert, text: str) -> Alert:
     changed = dict.fromkeys(names, text)
     at: Line = replace(alert.line, delegation=(text,) * 5, **changed)
     advice = Advice(nearest=text, field="subject", listed=text, shown=text, entry=f'- "{text}"', refuse=f'"{text}"')
-    return replace(alert, line=at, who=text, origin=text, advice=advice)
+    began = tuple(Traced(Origin(text, "SAML subject", text), Basis.ATTESTED, text, text) for _ in range(4))
+    drift = Drift("source-identity-changed", text, text, text)
+    return replace(alert, line=at, who=text, origin=text, advice=advice, began=began, drift=drift)
+
+
+def release(number: int = 1) -> tuple[Traced, ...]:
+    """So many origins of a session: a workflow that the book knows, and others like it."""
+    issuer = "token.actions.githubusercontent.com"
+    found = [Traced(Origin("repo:acme/app:environment:production", "OpenID Connect subject", issuer), Basis.ATTESTED, "release", "a1")]  # fmt: skip
+    found += [
+        Traced(Origin(f"repo:acme/app-{index}:ref:refs/heads/main", "OpenID Connect subject", issuer), Basis.ATTESTED, "", f"a{index}")
+        for index in range(2, number + 1)
+    ]  # fmt: skip
+    return tuple(found)
 
 
 def web_identity(**fields: object) -> Alert:
@@ -124,7 +140,7 @@ def denied(**fields: object) -> Alert:
     return alert_of(raw, **{"advice": advice, "heard": moment.epoch("2026-11-03T22:52:00Z")} | fields)
 
 
-def session_use() -> Alert:
+def session_use(**fields: object) -> Alert:
     """A session of a role that asks for a source identity, without one."""
     role = "arn:aws:iam::123456789012:role/TestRoleForSourceID"
     session = "arn:aws:sts::123456789012:assumed-role/TestRoleForSourceID/admin"
@@ -138,7 +154,17 @@ def session_use() -> Alert:
             "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role, "userName": "TestRoleForSourceID"}},
         },
     )  # fmt: skip
-    return alert_of(raw)
+    return alert_of(raw, **fields)
+
+
+def drifted() -> Alert:
+    """A session that was issued for one person and shows another."""
+    alert = session_use(
+        began=release(), drift=Drift("source-identity-changed", "alice", "bob", "00000000-0000-4000-8000-000000000002")
+    )
+    code = "source-identity-changed"
+    line = replace(alert.line, verdict="unexpected", reasons=(code,), severity="high", source_identity="bob")
+    return replace(alert, line=line, rule=code, who="bob", severity="high")
 
 
 def anonymous_exchange() -> Alert:

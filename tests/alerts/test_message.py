@@ -60,6 +60,10 @@ def goldens() -> dict[str, Message]:
         "expired-entry": _alert(expired),
         "anonymous-token-exchange": _alert(samples.anonymous_exchange()),
         "session-without-source-identity": _alert(samples.session_use(), 2, last="2026-11-02T18:44:55Z"),
+        "session-with-origin": _alert(samples.session_use(began=samples.release()), 2, traced=2),
+        "session-with-origin-text": _alert(samples.session_use(began=samples.release(), rung=2), 2, traced=2),
+        "session-with-several-origins": _alert(samples.session_use(began=samples.release(4)), 12, traced=9),
+        "source-identity-drift": _alert(samples.drifted(), traced=1),
         "denied-attempt": _alert(samples.denied(), 12, last="2026-11-03T22:51:00Z"),
         "allowed-after-denied": _alert(replace(known, denied_before=12, severity="critical")),
         "impersonation": _alert(samples.impersonation()),
@@ -185,6 +189,7 @@ def test_whatever_a_log_holds_the_message_is_safe_and_fits(  # noqa: PLR0917
     alert = replace(
         alert, line=line, rung=rung, rule=rule, origin=other, mention=other, before=count, doubtful=3,
         settled=Told(one, 0.0, other) if count % 3 == 0 else None, denied_before=count,
+        began=alert.began[: count % 5], drift=alert.drift if count % 2 else None,
     )  # fmt: skip
     tally = Tally(
         1, count, withdrawn=count // 2, first=one, last=other, sessions=(one, other) * 3, regions=(one, other) * 3
@@ -269,6 +274,15 @@ def test_an_anonymous_access_by_a_known_caller_says_both():
     )
 
 
+def test_of_nobody_named_a_storm_says_whom_the_session_began_with():
+    row, total, _ = samples.storm(3)
+    for number, words in ((1, "began with release"), (4, "began with several, such as release")):
+        alert = samples.session_use(began=samples.release(number))
+        member = (alert, samples.tally(alert, 2, traced=2))
+        assert words in json.dumps(message.storm(row, total, [member]).blocks)
+        assert words.replace("release", "`release`") in json.dumps(message.storm_list([member], 1, 1).blocks)
+
+
 def test_a_root_session_is_told_as_one():
     line = replace(samples.web_identity().line, kind="root-session", target="arn:aws:iam::222222222222:root")
     alert = replace(samples.web_identity(), line=line, rule="root-session-unlisted", severity="critical")
@@ -283,6 +297,8 @@ def test_the_longest_names_beside_the_longest_links_still_fit():
     )  # fmt: skip
     advice = Advice(long, "subject", long, long, "- a\n" * 300, "x" * 2_000)
     alert = replace(alert, line=line, who=long, origin=long, advice=advice, mention="S0EXAMPLE1")
+    hostile = samples.hostile(alert, long)
+    alert = replace(alert, began=hostile.began[:1], drift=hostile.drift)
     assert_safe(_alert(alert, sessions=(long,) * 9, regions=(long,) * 9))
 
 

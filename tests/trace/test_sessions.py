@@ -6,7 +6,7 @@ import pytest
 
 from callerid import delivery
 from callerid.envelope import Batch
-from callerid.ledger import sessions
+from callerid.ledger import chained, sessions
 from callerid.ledger.part import units
 from callerid.ledger.sessions import LAG_S, Sessions, traced
 from callerid.trace.chain import forward
@@ -142,23 +142,16 @@ def unit_of(step, store):
 def test_who_records_a_call_knows_who_began_it_without_a_further_question():
     unit, work = unit_of(CALL, store := stored(*CHAIN))
     store.asked = 0
-    assert sessions.began_with(work, unit).origin.name == "100000000000000000001"
+    assert [one.origin.name for one in chained.began_with(work, unit, unit.singles)] == ["100000000000000000001"]
     assert store.asked == 0
 
 
-@pytest.mark.parametrize(
-    ("issued", "shown", "codes"),
-    [
-        ("alice", "alice", []),
-        ("alice", None, ["source-identity-dropped"]),
-        ("alice", "bob", ["source-identity-changed"]),
-        (None, "bob", ["source-identity-appeared"]),
-    ],
-)
-def test_who_records_a_call_knows_that_its_source_identity_is_another(issued, shown, codes):
-    issue = {"assume": {"id": "a", "at": "03:02:00", "by": "user/x", "role": "three", "session": "s", "makes": KEYS[2], "source_identity": issued}}  # fmt: skip
-    unit, work = unit_of({"call": {**CALL["call"], "source_identity": shown}}, stored(issue))
-    assert [drift.code for drift in sessions.drifts(work, unit)] == codes
+def test_without_any_time_a_key_proves_nothing():
+    """An id of a key may be one that was used before."""
+    timeless = {"raw": {**made.records([CALL])[0], "eventTime": None}}
+    del timeless["raw"]["userIdentity"]["sessionContext"]["attributes"]
+    unit, work = unit_of(timeless, stored(*CHAIN))
+    assert chained.began_with(work, unit, unit.singles) == []
 
 
 def sessions_engine(batch):

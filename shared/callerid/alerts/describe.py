@@ -7,6 +7,7 @@ only :mod:`callerid.alerts.layout` and :mod:`callerid.alerts.links` look at a re
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from callerid import moment
@@ -20,6 +21,8 @@ _MARKS = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "
 DONE = "✅"
 NOBODY = "nobody named"
 _ACCOUNT = "AWS account"
+_NAMES_SHOWN = 3
+_SHORT_NAME = 60
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
 _POOL = re.compile(r".*/work(?:loadIdentity|force)Pools/(.+)", re.DOTALL)
 
@@ -119,6 +122,15 @@ def caller(alert: Alert) -> Name:
     return found._replace(word="") if found.word == _ACCOUNT else found  # a subject may be twelve digits too
 
 
+def caller_or_origin(alert: Alert, tally: Tally) -> Name:
+    """Return who it was; of nobody whom the session began with, where that is known."""
+    found = caller(alert)
+    if found.name or not alert.began:
+        return found
+    word = f"{'some ' * is_part(tally)}began with{' several, such as' * (len(alert.began) > 1)}"
+    return Name(word, Untrusted(alert.began[0].name))
+
+
 def target(line: Line) -> Name | None:
     """Return what was reached, None for a step that has no target."""
     if line.target is None:
@@ -184,6 +196,30 @@ def title(alert: Alert, tally: Tally) -> str:
     action = f"{did(line)} {reached.plain(60)}" if reached else did(line)
     result = ", denied" if is_denied(alert) else after_denials(alert)
     return f"{state}: {line.verdict} caller {action}{result}"
+
+
+def began(alert: Alert, tally: Tally) -> str:
+    """Return whom the sessions began with, in a sentence of mrkdwn; nothing where that is not known."""
+    words = f"{'Some began' if is_part(tally) else 'Began'} with{' several:' * (len(alert.began) > 1)}"
+    return f" {words} {origins(alert)}." if alert.began else ""
+
+
+def is_part(tally: Tally) -> bool:
+    """Tell a finding of which it is known of some events only whom their sessions began with."""
+    return 0 < tally.traced < tally.count
+
+
+def origins(alert: Alert) -> str:
+    """Return whom the sessions began with, by name. How many there are beside those is not known."""
+    names = [one.name for one in alert.began]
+    return some(names[:_NAMES_SHOWN], ", ") + " and more" * (len(names) > _NAMES_SHOWN)
+
+
+def some(names: Sequence[str], between: str) -> str:
+    """Return the first of some names as mrkdwn, and how many more there are."""
+    shown = between.join(Untrusted(name).code(_SHORT_NAME) for name in names[:_NAMES_SHOWN])
+    left = len(names) - _NAMES_SHOWN
+    return f"{shown} and {left:,} more" if left > 0 else shown
 
 
 def minute(time: str | None) -> str:

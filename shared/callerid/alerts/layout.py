@@ -18,14 +18,15 @@ from callerid.alerts.steps import steps
 from callerid.alerts.text import Untrusted
 from callerid.judgement import Severity
 from callerid.ledger.rows import Alert, Tally
+from callerid.ledger.traced import Traced
 from callerid.reasons import REASONS
+from callerid.trace.chain import Drift
 
 LONGEST_SNIPPET = 2_200
 """Bytes of an entry or a statement to paste; a longer one is left out whole, for half of one is wrong."""
 
 _EXPECTED = "If it is expected:"
 _GROUP = re.compile(r"S[A-Z0-9]{6,20}")
-_NAMES_SHOWN = 3
 _SHORT_NAME = 60
 _DIFFERENCES = {"session_name": "session name", "source_identity": "source identity", "expires": "last day"}
 
@@ -78,6 +79,11 @@ def why_in_line(alert: Alert) -> str:
     return f"Why: {'; '.join(REASONS[code].why for code in codes if code in REASONS) or 'a reason not known here'}."
 
 
+def chain_in_line(alert: Alert, tally: Tally) -> str:
+    """Return the same of the session as the blocks say, in sentences; nothing where nothing is known of it."""
+    return "".join(f" {label}: {text}." for label, text in _chain(alert, tally))
+
+
 def small_print(alert: Alert, tally: Tally) -> str:
     """Return what the numbers are made of, and what names the message and its first record."""
     parts = [
@@ -116,8 +122,38 @@ def _why(alert: Alert, tally: Tally) -> Iterator[str]:
     for label, code in (("Why", alert.rule), *(("Also", code) for code in others)):
         why = REASONS[code].why if code in REASONS else "a reason that this version does not know"
         yield f"*{label}:* {why} ({Untrusted(code).code(40)})"
+    yield from (f"*{label}:* {text}" for label, text in _chain(alert, tally))
     if alert.advice.nearest and describe.is_open(alert, tally):
         yield _nearest(alert)
+
+
+def _chain(alert: Alert, tally: Tally) -> Iterator[tuple[str, str]]:
+    """Yield label and text of what no record of the finding says by itself: of what issued its session."""
+    if alert.drift is not None:
+        yield "Issued", _issued(alert.drift)
+    part = f"; known of {tally.traced:,} of {tally.count:,} events" if describe.is_part(tally) else ""
+    if len(alert.began) > 1:
+        yield "Began with several", f"{describe.origins(alert)}{part}"
+    elif alert.began:
+        (one,) = alert.began
+        first = "first by" if tally.traced > 1 else "by"
+        record = Untrusted(one.record_id).code(_SHORT_NAME)
+        yield "Began with", f"{_whom(one)}, {one.basis}, {first} record {record}{part}"
+
+
+def _issued(drift: Drift) -> str:
+    issued, shown = Untrusted(drift.issued), Untrusted(drift.shown)
+    before = f"with the source identity {issued.code(80)}" if issued else "without a source identity"
+    now = shown.code(80) if shown else "none"
+    return f"{before}, by record {Untrusted(drift.record_id).code(_SHORT_NAME)}; the session now shows {now}"
+
+
+def _whom(traced: Traced) -> str:
+    origin = traced.origin
+    who = f"{origin.what} {Untrusted(origin.name).code()}"
+    if origin.issuer:
+        who += f" of {Untrusted(origin.issuer).code(80)}"
+    return f"{Untrusted(traced.caller).code(80)} ({who})" if traced.caller else who
 
 
 def _nearest(alert: Alert) -> str:
@@ -148,11 +184,11 @@ def _facts(alert: Alert, tally: Tally) -> Iterator[tuple[str, str]]:
     yield "When", f"{describe.times(tally.count)}, {describe.span(tally.first or line.time, tally.last)}"
     sessions = tally.sessions or ((line.session_name,) if line.session_name else ())
     if sessions:
-        yield f"Session name{'s' * (len(sessions) > 1)}", _some(sessions, ", ")
+        yield f"Session name{'s' * (len(sessions) > 1)}", describe.some(sessions, ", ")
     if line.source_identity:
         yield "Source identity", Untrusted(line.source_identity).code()
     if line.delegation:
-        yield "Through", _some(line.delegation, " → ")
+        yield "Through", describe.some(line.delegation, " → ")
     if line.audience and reached is None:
         yield "Audience", Untrusted(line.audience).code()
 
@@ -172,16 +208,10 @@ def _where(name: describe.Name) -> str:
 def _account(alert: Alert, tally: Tally) -> str:
     regions = tally.regions or ((alert.line.region,) if alert.line.region else ())
     account = Untrusted(alert.line.account).code(80)
-    return f"{account}, {_some(regions, ', ')}" if regions else account
+    return f"{account}, {describe.some(regions, ', ')}" if regions else account
 
 
 def _result(alert: Alert) -> str:
     if describe.is_denied(alert):
         return f"denied ({Untrusted(alert.line.error).code(_SHORT_NAME)})" if alert.line.error else "denied"
     return f"allowed{describe.after_denials(alert)}"
-
-
-def _some(names: Sequence[str], between: str) -> str:
-    shown = between.join(Untrusted(name).code(_SHORT_NAME) for name in names[:_NAMES_SHOWN])
-    left = len(names) - _NAMES_SHOWN
-    return f"{shown} and {left:,} more" if left > 0 else shown

@@ -26,8 +26,11 @@ _TEXT_ALONE = 2
 def alert(alert: Alert, tally: Tally, look: Look = NOWHERE) -> Message:
     """Return a finding as a message, as plain as its ``rung``."""
     text = describe.sentence(alert, tally)
-    if alert.rung >= _TEXT_ALONE:
-        text = f"{text} {layout.why_in_line(alert)} {layout.small_print(alert, tally)}{layout.mention(alert)}"
+    if alert.rung < _TEXT_ALONE:
+        text += describe.began(alert, tally)
+    else:
+        why = f"{layout.why_in_line(alert)}{layout.chain_in_line(alert, tally)}"
+        text = f"{text} {why} {layout.small_print(alert, tally)}{layout.mention(alert)}"
     text = _text(alert, text, is_explained=describe.is_explained(tally))
     if alert.rung == 0:
         return Message(text, tuple(_blocks(alert, tally, look)), _ids(alert))

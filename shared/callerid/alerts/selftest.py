@@ -14,6 +14,9 @@ from callerid.alerts import message
 from callerid.alerts.blocks import Message
 from callerid.judgement import SCHEMA, Line, Severity, Verdict
 from callerid.ledger.rows import Advice, Alert, Tally, Told
+from callerid.ledger.traced import Traced
+from callerid.trace.chain import Drift
+from callerid.trace.link import Basis, Origin
 
 HOSTILE = (
     "<!channel>", "<!here|here>", "<@U012AB3CD>", "<#C012AB3CD>", "@channel", "@here", "`code` *bold* _it_ ~no~",
@@ -39,6 +42,8 @@ def messages() -> Iterator[tuple[str, Message]]:
     settled = Told("alice@example.com", _HEARD, "the subject is gone")
     yield "a settled finding", message.alert(replace(alert, settled=settled), tally)
     yield "nobody named, on Google Cloud", message.alert(_nobody(), tally)
+    yield "a session of a known origin", message.alert(replace(alert, began=(_origin(),)), _tally(1))
+    yield "another source identity along a chain", message.alert(_drifted(), _tally(1))
     yield "an announcement", message.announcement(alert, "Still going on after 24 hours: 1,284 events.")
     members = [(replace(alert, key=f"{number:020x}", who=f"1{number:020}"), _tally(number)) for number in range(1, 31)]
     storm = replace(alert, key="storm-selftest", rule="storm", members=tuple(member.key for member, _ in members))
@@ -77,12 +82,28 @@ def _nobody() -> Alert:
     return replace(alert, line=line, rule="principal-missing", who="", origin=line.provider or "", advice=Advice())
 
 
+def _origin(text: str = "") -> Traced:
+    issuer = text or "token.actions.githubusercontent.com"
+    origin = Origin(text or "repo:acme/app:environment:production", "OpenID Connect subject", issuer)
+    return Traced(origin, Basis.ATTESTED, text or "release", text or "00000000-0000-4000-8000-000000000001")
+
+
+def _drifted() -> Alert:
+    alert, code = _alert(), "source-identity-changed"
+    line = replace(alert.line, kind=Kind.SESSION_USE, reasons=(code,), subject=None, source_identity="bob")
+    drift = Drift(code, "alice", "bob", "00000000-0000-4000-8000-000000000001")
+    return replace(alert, line=line, rule=code, who="bob", advice=Advice(), began=(_origin(),), drift=drift)
+
+
 def _hostile(alert: Alert, text: str) -> Alert:
     line = replace(
         alert.line, subject=text, principal=text, provider=text, session_name=text, source_identity=text, target=text,
         account=text, region=text, error=text, delegation=(text, text),
     )  # fmt: skip
-    return replace(alert, line=line, who=text, origin=text, advice=Advice(text, "subject", text, text, text, text))
+    return replace(
+        alert, line=line, who=text, origin=text, advice=Advice(text, "subject", text, text, text, text),
+        began=(_origin(text),), drift=Drift("source-identity-changed", text, text, text),
+    )  # fmt: skip
 
 
 def _tally(count: int, session: str = "nightly-export") -> Tally:

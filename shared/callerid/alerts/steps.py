@@ -12,6 +12,8 @@ from callerid.ledger.rows import Alert
 
 _ASK_ABOUT_CALLER = "Ask the target's owner whether this caller is new."
 _ASK_OWNER = "Ask the caller's owner, named above, whether this is meant."
+_ASK_ORIGIN = "Ask whom the session began with, named above, whether this is meant."
+_FOLLOW = "Follow the chain of roles back to who began it."
 _ASK_WHO = "Find who made the call by its time and session; the record does not say."
 _COMPARE = "Compare the two names: somebody speaks for somebody else, or a mapping is wrong."
 _WHOLE_RECORD = "Open the whole record: this copy may be abridged."
@@ -46,8 +48,8 @@ _CHECKS = {
     "source-identity-mismatch": _COMPARE,
     "source-identity-unlisted": "Ask who uses this name: nobody in the caller book does.",
     "source-identity-changed": "Follow the chain of roles back to where the source identity changed.",
-    "source-identity-appeared": "Follow the chain of roles back to who began it.",
-    "source-identity-dropped": "Follow the chain of roles back to who began it.",
+    "source-identity-appeared": _FOLLOW,
+    "source-identity-dropped": _FOLLOW,
     "session-name-mismatch": _COMPARE,
     "session-name-unlisted": "Ask who uses this name: nobody in the caller book does.",
     "session-name-contradicts": _COMPARE,
@@ -115,6 +117,8 @@ def steps(alert: Alert, *, has_entry: bool) -> list[str]:
             "*Not expected:* nothing to close. A first success would be an alert of its own.",
         ]
     check = _CHECKS.get(alert.rule, _ASK_ABOUT_CALLER)
+    if alert.began and (alert.drift is not None or check in (_ASK_WHO, _FOLLOW)):
+        check = _ASK_ORIGIN
     stop = _STOPS_OF_REASON.get(alert.rule) or _stop(alert.line)
     return [check, f"*Expected:* {expected}", f"*Not expected:* {stop}"]
 

@@ -113,7 +113,7 @@ def _target(alert: Alert) -> describe.Name:
 
 def _row(member: Counted) -> tuple[str, ...]:
     alert, tally = member
-    who, reached = describe.caller(alert).plain(_NAME), _target(alert).plain(_NAME)
+    who, reached = describe.caller_or_origin(alert, tally).plain(_NAME), _target(alert).plain(_NAME)
     return f"{describe.mark(alert.severity)} {_result(alert)}", who, reached, f"{tally.count:,}"
 
 
@@ -122,6 +122,6 @@ def _result(alert: Alert) -> str:
 
 
 def _line(number: int, alert: Alert, tally: Tally) -> str:
-    who, reached = describe.caller(alert).code(_NAME), _target(alert).code(_NAME)
+    who, reached = describe.caller_or_origin(alert, tally).code(_NAME), _target(alert).code(_NAME)
     what = f"{who} → {reached}, {_result(alert)}, ×{tally.count:,}"
     return f"{number:,}. {describe.mark(alert.severity)} {what}, `{alert.key}`"

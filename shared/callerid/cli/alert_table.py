@@ -10,6 +10,7 @@ from rich.text import Text
 
 from callerid import moment
 from callerid.access import Outcome
+from callerid.alerts.describe import is_part
 from callerid.cli.table import NOBODY, STEPS, STYLES, screen, short
 from callerid.judgement import Verdict
 from callerid.ledger.outbox import Counts
@@ -28,7 +29,7 @@ def render(found: Sequence[Counts], due: Mapping[str, Due]) -> None:
     table.add_column("to what\nwhy", overflow="fold", ratio=1)
     table.add_column("id\nmessage", no_wrap=True)
     for alert, tally in found:
-        table.add_row(_what(alert, tally), _who(alert), _target(alert), _message(alert, due), end_section=True)
+        table.add_row(_what(alert, tally), _who(alert, tally), _target(alert), _message(alert, due), end_section=True)
     console.print(table)
 
 
@@ -58,8 +59,13 @@ def _what(alert: Alert, tally: Tally) -> Text:
     return text.append("\n".join(["", often, *dict.fromkeys(times)]), style="default not bold")
 
 
-def _who(alert: Alert) -> Text:
-    return Text(short(alert.who) or NOBODY, style="bold").append(f"\n{short(alert.origin) or '–'}", style="not bold")
+def _who(alert: Alert, tally: Tally) -> Text:
+    text = Text(short(alert.who) or NOBODY, style="bold").append(f"\n{short(alert.origin) or '–'}", style="not bold")
+    names = [short(one.name).replace("\n", " ") for one in alert.began]
+    if names:
+        some, several = "some " * is_part(tally), "several: " * (len(names) > 1)
+        text.append(f"\n{some}began with {several}{', '.join(names)}", style="not bold")
+    return text
 
 
 def _target(alert: Alert) -> Text:

@@ -15,7 +15,9 @@ from callerid.group import origin, who
 from callerid.judgement import SEVERITIES, Judgement, Severity, line
 from callerid.ledger.rows import COUNTS_KEPT, Advice, Alert, Due, Tally
 from callerid.ledger.store import Key
+from callerid.ledger.traced import Traced, gathered
 from callerid.ledger.work import Work
+from callerid.trace.chain import Drift
 
 QUIET_SECONDS = 3600
 """So long after the latest event a window closes, and the next event is told anew."""
@@ -39,6 +41,15 @@ class Brief(NamedTuple):
     mention: str = ""
 
 
+class Events(NamedTuple):
+    """Events of one finding, each counted for the first time, and what the index of sessions says of them."""
+
+    occurrences: Sequence[Occurrence]
+    began: Sequence[Traced] = ()
+    """Of each event in a session of which it is known whom it began with: whom."""
+    drift: Drift | None = None
+
+
 Briefing = Callable[[Judgement, Severity], Brief]
 
 
@@ -52,19 +63,17 @@ def keys_of_finding(judgement: Judgement, shard: int) -> Iterator[Key]:
         yield Alert.row(finding.key(judgement, Outcome.DENIED))
 
 
-def fold(
-    work: Work, judgement: Judgement, occurrences: Sequence[Occurrence], brief: Briefing, *, shard: int, now: float
-) -> None:
-    """Add findings of one judgement, each counted for the first time, to their alert; open it where none is open."""
+def fold(work: Work, judgement: Judgement, events: Events, brief: Briefing, *, shard: int, now: float) -> None:
+    """Add findings of one judgement to their alert; open it where none is open."""
     key = finding.key(judgement)
     alert = work.get(Alert.row(key), Alert)
     due = work.get(Due.key(key), Due)
     if alert is None or _is_closed(alert, due, now):
-        alert = _opened(work, judgement, occurrence=occurrences[0], brief=brief, past=alert, now=now)
+        alert = _opened(work, judgement, events=events, brief=brief, past=alert, now=now)
         work.put(Alert.row(key), alert, expires=alert.expires)
     else:
-        _heard(work, key, alert, judgement, now)
-    _tally(work, alert, judgement.access.session_name, occurrences, shard)
+        _heard(work, alert, judgement, events, now)
+    _tally(work, alert, judgement.access.session_name, events, shard)
     look_after(work, alert, now)
 
 
@@ -100,7 +109,7 @@ def _is_closed(alert: Alert, due: Due | None, now: float) -> bool:
 
 
 def _opened(
-    work: Work, judgement: Judgement, *, occurrence: Occurrence, brief: Briefing, past: Alert | None, now: float
+    work: Work, judgement: Judgement, *, events: Events, brief: Briefing, past: Alert | None, now: float
 ) -> Alert:
     name, came_from = finding.caller_class(judgement)
     severity, denied = _after_denials(work, judgement)
@@ -110,7 +119,7 @@ def _opened(
         window=past.window + 1 if past else 1,
         opened=now,
         heard=now,
-        line=line(judgement, occurrence, told.policy),
+        line=line(judgement, events.occurrences[0], told.policy),
         rule=finding.rule(judgement),
         who=judgement.caller.name if judgement.caller else name or who(judgement.access),
         origin=came_from or origin(judgement.access),
@@ -118,6 +127,8 @@ def _opened(
         advice=told.advice,
         channel=told.channel,
         mention=told.mention,
+        began=gathered((), events.began),
+        drift=events.drift,
         denied_before=denied,
         before=past.before + past.shown if past else 0,
         previous=past.shown if past else 0,
@@ -136,7 +147,7 @@ def _after_denials(work: Work, judgement: Judgement) -> tuple[Severity, int]:
     return SEVERITIES[min(severity.rank + 1, Severity.CRITICAL.rank)], total(work, denied).count
 
 
-def _heard(work: Work, key: str, alert: Alert, judgement: Judgement, now: float) -> None:
+def _heard(work: Work, alert: Alert, judgement: Judgement, events: Events, now: float) -> None:
     """Note another event of an open alert: its row is written only where that changes what it says."""
     changed = now - alert.heard >= HEARD_SECONDS
     if changed:
@@ -146,21 +157,25 @@ def _heard(work: Work, key: str, alert: Alert, judgement: Judgement, now: float)
         alert.severity = judgement.severity
         alert.state = "pending" if alert.state == "in-storm" else alert.state  # a storm's list would hide it
         changed = True
+    began = gathered(alert.began, events.began)
+    if began != alert.began:
+        alert.began, changed = began, True
     if alert.state == "withdrawn":
         alert.state = "pending"
         changed = True
     if changed:
-        work.put(Alert.row(key), alert, expires=alert.expires)
+        work.put(Alert.row(alert.key), alert, expires=alert.expires)
 
 
-def _tally(work: Work, alert: Alert, session: str | None, occurrences: Sequence[Occurrence], shard: int) -> None:
+def _tally(work: Work, alert: Alert, session: str | None, events: Events, shard: int) -> None:
     tally = _tally_of(work, alert, shard)
-    times = [occurrence.time for occurrence in occurrences if occurrence.time]
-    tally.count += len(occurrences)
+    times = [occurrence.time for occurrence in events.occurrences if occurrence.time]
+    tally.count += len(events.occurrences)
+    tally.traced += len(events.began)
     tally.first = min(filter(None, (tally.first, *times)), default=None)
     tally.last = max(filter(None, (tally.last, *times)), default=None)
     tally.sessions = _names(tally.sessions, (session,))
-    tally.regions = _names(tally.regions, (occurrence.region for occurrence in occurrences))
+    tally.regions = _names(tally.regions, (occurrence.region for occurrence in events.occurrences))
     work.put(Tally.key(alert.key, shard), tally, expires=alert.heard + COUNTS_KEPT)
 
 
@@ -173,6 +188,7 @@ def total(work: Work, alert: Alert) -> Tally:
         window=alert.window,
         count=sum(tally.count for tally in found),
         withdrawn=sum(tally.withdrawn for tally in found),
+        traced=sum(tally.traced for tally in found),
         first=min(filter(None, (tally.first for tally in found)), default=None),
         last=max(filter(None, (tally.last for tally in found)), default=None),
         sessions=_names((), (name for tally in found for name in tally.sessions)),

@@ -221,18 +221,22 @@ class Outbox:
 
 
 def is_behind(counts: Counts) -> bool:
-    """Tell a message that no longer says what the ledger knows."""
+    """Tell a message that no longer says what the ledger knows.
+
+    An origin comes with an event, but a sender may have read the one just before the other.
+    """
     alert, tally = counts
-    return (tally.count, tally.withdrawn, alert.settled is not None) != (
+    return (tally.count, tally.withdrawn, alert.settled is not None, len(alert.began)) != (
         alert.shown,
         alert.shown_withdrawn,
         alert.shown_settled,
+        alert.shown_began,
     )
 
 
 def _shown(alert: Alert, said: Counts, now: float) -> None:
     alert.shown, alert.shown_withdrawn, alert.edited = said.tally.count, said.tally.withdrawn, now
-    alert.shown_settled = said.alert.settled is not None
+    alert.shown_settled, alert.shown_began = said.alert.settled is not None, len(said.alert.began)
 
 
 def _is_out(work: Work, key: str, now: float) -> None:

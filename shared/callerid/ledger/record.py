@@ -13,10 +13,11 @@ from zlib import crc32
 from callerid import finding, moment
 from callerid.access import Occurrence
 from callerid.judgement import Verdict
-from callerid.ledger.fold import Briefing, fold, keys_of_finding, withdraw
+from callerid.ledger.fold import Briefing, Events, fold, keys_of_finding, withdraw
 from callerid.ledger.part import UNDATED, Unit, merged
 from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Aside, Count, Counted, Hour, Marker, Seen, Source, tag
 from callerid.ledger.store import Key, Store
+from callerid.ledger.traced import Traced
 from callerid.ledger.work import TooManyError, Work, settle
 
 _END = "~"
@@ -90,6 +91,10 @@ class Recorder:
         work = Work(self._store, _keys(pieces, marker, shard))
         if marker is not None:
             pieces = _advance(work, Marker.key(marker), pieces, end, now)
+        if any(piece.unit.sessions for piece in pieces):
+            from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
+
+            sessions.keep_issues(work, pieces, now=now)
         step = _Step(work, self._brief, shard, now)
         added = [step.add(piece) for piece in pieces]
         work.commit()
@@ -115,16 +120,42 @@ class _Step:
         if mass:
             times += [time for time in (unit.first, unit.last) if time]
         self._count(unit, len(fresh) + mass, times)
-        if unit.sessions:
-            from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
-
-            sessions.keep(self._work, unit, fresh, is_last=piece.is_last, shard=self._shard, now=self._now)
+        drifts = self._keep_sessions(piece, fresh) if unit.sessions else 0
         if fresh and unit.is_finding:
-            fold(self._work, unit.judgement, fresh, self._brief, shard=self._shard, now=self._now)
+            self._tell(unit, fresh)
         for source, reason, detail in unit.unreadable:
             row = Aside(source, reason, detail, self._now)
             self._work.put(Aside.key(moment.at(self._now)[:10], source, reason), row, expires=self._now + COUNTS_KEPT)
-        return Recorded(len(fresh) + mass, len(fresh) if unit.is_finding else 0)
+        return Recorded(len(fresh) + mass, drifts + (len(fresh) if unit.is_finding else 0))
+
+    def _tell(self, unit: Unit, fresh: Sequence[Occurrence]) -> None:
+        began: Sequence[Traced] = ()
+        if unit.sessions:
+            from callerid.ledger import chained  # noqa: PLC0415
+
+            began = chained.began_with(self._work, unit, fresh)
+        fold(self._work, unit.judgement, Events(fresh, began), self._brief, shard=self._shard, now=self._now)
+
+    def _keep_sessions(self, piece: _Piece, fresh: Sequence[Occurrence]) -> int:
+        """Keep a unit's sessions. Tell of each whose source identity is another, and return how many they are.
+
+        They are counted beside the accesses and not among them: the verdict of the call that showed it stands, and
+        the verdicts add up to the records.
+        """
+        from callerid.ledger import chained, sessions  # noqa: PLC0415
+
+        unit, is_last = piece.unit, piece.is_last
+        sessions.keep(self._work, unit, fresh, is_last=is_last, shard=self._shard, now=self._now)
+        told = 0
+        for judgement, events in chained.drifted(self._work, unit, fresh, is_last=is_last, now=self._now):
+            self._work.fetch(keys_of_finding(judgement, self._shard))
+            fold(self._work, judgement, events, self._brief, shard=self._shard, now=self._now)
+            number = len(events.occurrences)
+            _, hour = self._hour(_counted(unit, ""))
+            word = f"{finding.rule(judgement)} {finding.key(judgement)}"
+            hour.drifts[word] = hour.drifts.get(word, 0) + number
+            told += number
+        return told
 
     def _is_fresh(self, unit: Unit, occurrence: Occurrence) -> bool:
         """Keep a record's id. Tell whether it counts as an access of its own."""
@@ -142,7 +173,7 @@ class _Step:
         self._add(prior, -1)
         self._count(unit, 1, [occurrence.time] if occurrence.time else [])
         if unit.is_finding and prior.finding is None:
-            fold(self._work, unit.judgement, [occurrence], self._brief, shard=self._shard, now=self._now)
+            self._tell(unit, [occurrence])
         elif not unit.is_finding and prior.finding is not None:
             withdraw(self._work, prior.finding, shard=self._shard, now=self._now)
         counted = _counted(unit, occurrence.record_id)
@@ -163,10 +194,7 @@ class _Step:
 
     def _add(self, counted: Counted, number: int) -> Count:
         """Add to the count that an access belongs to, or, where ``number`` is negative, take away."""
-        day, _, clock = counted.hour.partition("T")
-        key = Count.key(day, counted.route, self._shard)
-        count = self._work.get(key, Count) or Count(day, counted.route)
-        hour = count.hours.setdefault(clock, Hour())
+        count, hour = self._hour(counted)
         for counts, words in (
             (hour.counts, (tag(counted.verdict, counted.outcome),)),
             (hour.kinds, (counted.kind,)),
@@ -175,8 +203,15 @@ class _Step:
         ):
             for word in words:
                 counts[word] = counts.get(word, 0) + number
-        self._work.put(key, count, expires=self._now + COUNTS_KEPT)
         return count
+
+    def _hour(self, counted: Counted) -> tuple[Count, Hour]:
+        """Return the count that an access belongs to, and its hour, to be changed."""
+        day, _, clock = counted.hour.partition("T")
+        key = Count.key(day, counted.route, self._shard)
+        count = self._work.get(key, Count) or Count(day, counted.route)
+        self._work.put(key, count, expires=self._now + COUNTS_KEPT)
+        return count, count.hours.setdefault(clock, Hour())
 
     def _see(self, unit: Unit, times: list[str]) -> None:
         """Note when a route was first and last seen, once for a day."""

@@ -16,6 +16,8 @@ from msgspec import Struct, field
 
 from callerid.judgement import Line, Owner, Severity, Verdict
 from callerid.ledger.store import Key
+from callerid.ledger.traced import Traced
+from callerid.trace.chain import Drift
 
 DAY = 86_400
 IDS_KEPT = 100 * DAY
@@ -59,6 +61,9 @@ class Hour(Struct, omit_defaults=True):
     kinds: dict[str, int] = field(default_factory=dict)
     findings: dict[str, int] = field(default_factory=dict)
     """By ``VERDICT OUTCOME KEY``, the alert's."""
+    drifts: dict[str, int] = field(default_factory=dict)
+    """By ``CODE KEY``: sessions whose source identity is another along the chain. They stand beside the counts and
+    are in none of them: the access that showed it keeps the verdict that it was counted with."""
 
 
 class Count(Struct):
@@ -233,6 +238,10 @@ class Alert(Struct):
     """Where the policy routes it; empty for the default channel."""
     mention: str = ""
     """A Slack user group's id that the policy names for it."""
+    began: tuple[Traced, ...] = ()
+    """Whom the sessions of this window's events began with, where that is certain; a few, not all."""
+    drift: Drift | None = None
+    """For a finding that no record shows by itself: what the first such session was issued with, and what it shows."""
     denied_before: int = 0
     """For an allowed access: how many denied attempts of the same finding came first."""
     before: int = 0
@@ -264,6 +273,7 @@ class Alert(Struct):
     shown: int = 0
     """The count in the message as it stands."""
     shown_withdrawn: int = 0
+    shown_began: int = 0
     shown_settled: bool = False
     edited: float = 0.0
     error: str | None = None
@@ -292,6 +302,8 @@ class Tally(Struct):
     count: int = 0
     withdrawn: int = 0
     """Of these, how many the other account's copy of the call named later."""
+    traced: int = 0
+    """Of these, how many were made in sessions of which it is known whom they began with."""
     first: str | None = None
     last: str | None = None
     sessions: tuple[str, ...] = ()

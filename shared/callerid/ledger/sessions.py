@@ -21,10 +21,11 @@ from callerid.judgement import Judgement
 from callerid.ledger.part import UNDATED, Unit
 from callerid.ledger.rows import digest
 from callerid.ledger.store import Key, Store
+from callerid.ledger.traced import Traced
 from callerid.ledger.work import Work
-from callerid.trace.chain import Drift, Span, drift, whole
+from callerid.trace.chain import Span, whole
 from callerid.trace.held import Held
-from callerid.trace.link import Basis, Link, Mark, Origin, Sign, fits, together
+from callerid.trace.link import Basis, Link, Mark, Sign, basis, fits, together
 from callerid.trace.query import Query
 from callerid.trace.read import HOUR, calls_id, reader_of
 
@@ -39,22 +40,13 @@ _USES_HELD = 48
 _TIME = len("2026-11-02T03:04:05")
 
 
-class Traced(Struct, frozen=True, omit_defaults=True):
-    """Who a session began with, as far as its chain was known."""
-
-    origin: Origin
-    basis: Basis
-    caller: str = ""
-    """The caller that the policy's entry named at the first record of the chain."""
-    record_id: str = ""
-    """The record that names it."""
-
-
 class Issued(Struct, frozen=True, omit_defaults=True):
     """A call that issued credentials."""
 
     link: Link
     traced: Traced | None = None
+    told: tuple[str, ...] = ()
+    """The drifts of the session that were told, by their codes: each is told once, however many calls show it."""
 
 
 class Session(Struct, omit_defaults=True):
@@ -155,44 +147,97 @@ def keys(unit: Unit, shard: int) -> Iterator[Key]:
             yield _place(link)
             yield from _pointers(link)
             yield from (_row_of(mark) for mark in _of_key(link.uses))
-        for link in _calls_of(held):
+        for link in (*held.singles.values(), *held.calls.values()):
             yield _calls_row(link.uses[0], shard)
             yield from (_row_of(mark) for mark in _of_key(link.uses))
 
 
-def keep(work: Work, unit: Unit, fresh: Iterable[Occurrence], *, is_last: bool, shard: int, now: float) -> None:
+def keep_issues(work: Work, parts: Iterable[tuple[Unit, Sequence[Occurrence], bool]], *, now: float) -> None:
+    """Add the issues of units to the sessions, all that go into one write at once.
+
+    Of each unit come the records that are written, and whether the unit is complete with them. In order of time,
+    for the order of units says nothing: who uses what was issued finds it. Both copies of a call are kept, though it
+    counts once, for each shows what the other leaves out; what is known is not written again.
+    """
+    found = [
+        (link, unit.judgement.caller.name if unit.judgement.caller else "")
+        for unit, records, is_last in parts
+        for link in issues_of(unit, records, is_last=is_last)
+    ]
+    for link, caller in sorted(found, key=lambda pair: (pair[0].time or "", pair[0].record_id)):
+        _keep_issue(work, link, caller, now)
+
+
+def issues_of(unit: Unit, records: Iterable[Occurrence], *, is_last: bool) -> Iterator[Link]:
+    """Yield the calls of a unit that issued credentials, of the records that are written."""
+    ids = {occurrence.record_id for occurrence in records}
+    for held in unit.sessions:
+        for record_id, link in held.issues.items():
+            if record_id in ids or (is_last and not unit.singles):
+                yield link
+
+
+def keep(work: Work, unit: Unit, fresh: Sequence[Occurrence], *, is_last: bool, shard: int, now: float) -> None:
     """Add what is new of a unit to the sessions, in the unit of work that counts it.
 
     ``fresh`` are its records that were not counted before; the mass goes with the last piece of it. Sessions' calls
     beyond a sixth of what one write may hold are not kept: those of the most calls are.
     """
-    new = {occurrence.record_id for occurrence in fresh}
-    caller = unit.judgement.caller.name if unit.judgement.caller else ""
+    keep_issues(work, [(unit, fresh, is_last)], now=now)
     calls: dict[str, list[Link]] = {}
-    for held in unit.sessions:
-        for record_id, link in held.issues.items():
-            if record_id in new or (is_last and not unit.singles):
-                _keep_issue(work, link, caller, now)
-        some = [link for record_id, link in held.singles.items() if record_id in new]
-        for link in (*some, *(held.calls.values() if is_last else ())):
-            calls.setdefault(link.access_id, []).append(link)
+    for link in new_calls(unit, fresh, is_last=is_last):
+        calls.setdefault(link.access_id, []).append(link)
     sums = sorted(
         map(together, calls.values()), key=lambda link: (-sum(count for _, count in link.calls), link.access_id)
     )
-    for link in sums[: max(1, work.most_writes // 6)]:
+    for link in sums[: at_once(work)]:
         _keep_calls(work, link, shard, now)
+
+
+def at_once(work: Work) -> int:
+    """Return of how many sessions one unit writes a row at most."""
+    return max(1, work.most_writes // 6)
+
+
+def new_calls(unit: Unit, fresh: Iterable[Occurrence], *, is_last: bool) -> list[Link]:
+    """Return the sessions' calls of a unit that were not counted before, as :func:`keep` is told."""
+    ids = {occurrence.record_id for occurrence in fresh}
+    found = []
+    for held in unit.sessions:
+        found += [link for record_id, link in held.singles.items() if record_id in ids]
+        found += held.calls.values() if is_last else ()
+    return found
 
 
 def _keep_issue(work: Work, link: Link, caller: str, now: float) -> None:
     place = _place(link)
     known = work.get(place, Session) or Session()
-    others = [one for one in known.issued if one.link.record_id != link.record_id]
-    row = Issued(link, _trace(work, link, caller))
+    trace = _trace(work, link, caller)
+    same = [one for one in known.issued if (one.link.record_id, one.link.time) == (link.record_id, link.time)]
+    if same and (trace is None or same[0].traced is not None):
+        return
+    others = [one for one in known.issued if one not in same]
+    row = Issued(link, trace, same[0].told if same else ())
     known.issued = tuple(sorted((row, *others), key=_latest, reverse=True)[:_ISSUES_HELD])
-    expires = now + max(link.lasts_s, _HOUR_S) + LAG_S
+    expires = _expires(known, now)
     work.put(place, known, expires=expires)
     for key in _pointers(link):
         work.put(key, Pointer(place.partition), expires=expires)
+
+
+def _expires(session: Session, now: float) -> float:
+    """Return when no session of a key can live any more, nor a record of it come late."""
+    return now + max(_HOUR_S, *(one.link.lasts_s for one in session.issued)) + LAG_S
+
+
+def note_told(work: Work, link: Link, code: str, now: float) -> None:
+    """Note that a drift of the session that a call was made with is told."""
+    issued = made_with(work, link)
+    for mark in _of_key(link.uses)[:1]:
+        known = work.get(_row_of(mark), Session)
+        if known is not None:
+            known.issued = tuple(replace(one, told=(*one.told, code)) if one in issued else one for one in known.issued)
+            work.put(_row_of(mark), known, expires=_expires(known, now))
 
 
 def _latest(issued: Issued) -> tuple[str, str]:
@@ -205,20 +250,11 @@ def _trace(work: Work, link: Link, caller: str) -> Traced | None:
     One that is known by its own record alone is the beginning itself. Only an access key's id is looked for: it is
     the one identifier that is exact and costs no further question.
     """
-    parent = _issue(work, link)
-    if parent is not None:
-        return parent.traced
+    if made_with(work, link):
+        return traced_of(work, link)
     if link.origin is None or not link.origin.is_end:
         return None
     return Traced(link.origin, link.origin.basis, caller, link.record_id)
-
-
-def _certain(issued: Iterable[Issued], link: Link, mark: Mark) -> Issued | None:
-    """Return the issue that a call was made with, the fuller of two copies, where one call alone fits."""
-    found = [one for one in issued if fits(link, one.link, mark)]
-    if len({one.link.access_id for one in found}) != 1:
-        return None
-    return next((one for one in found if one.traced), found[0])
 
 
 def _keep_calls(work: Work, link: Link, shard: int, now: float) -> None:
@@ -326,41 +362,23 @@ def traced(store: Store, link: Link) -> Traced | None:
     Raises:
         UnavailableError: where the store does not answer.
     """
-    return _traced(Work(store), link)
+    return traced_of(Work(store), link)
 
 
-def began_with(work: Work, unit: Unit) -> Traced | None:
-    """Return who began the sessions of a unit, where that is certain, and the same for all of them.
+def traced_of(work: Work, link: Link) -> Traced | None:
+    """Return who the session of a call began with. Of a unit whose :func:`keys` were read it asks nothing more."""
+    return next((one.traced for one in made_with(work, link) if one.traced), None)
 
-    It asks nothing more than :func:`keys` of the unit did.
+
+def made_with(work: Work, link: Link) -> tuple[Issued, ...]:
+    """Return the one issue of the key that a call was made with, in each copy that is known of it.
+
+    Nothing where none is known, where several fit, or where no time says that it is this one: a key's id may be one
+    that was used before.
     """
-    links = [link for held in unit.sessions for link in (*held.issues.values(), *_calls_of(held))]
-    found = {_traced(work, link) for link in links}
-    return found.pop() if len(found) == 1 else None
-
-
-def drifts(work: Work, unit: Unit) -> list[Drift]:
-    """Return where a session of a unit shows another source identity than it was issued with.
-
-    As :func:`began_with`, it asks nothing more.
-    """
-    pairs = ((link, _issue(work, link)) for held in unit.sessions for link in _calls_of(held))
-    found = (drift(link, issued.link) for link, issued in pairs if issued is not None)
-    return sorted({one for one in found if one is not None}, key=lambda one: (one.code, one.record_id, one.shown or ""))
-
-
-def _calls_of(held: Held) -> tuple[Link, ...]:
-    return (*held.singles.values(), *held.calls.values())
-
-
-def _traced(work: Work, link: Link) -> Traced | None:
-    issued = _issue(work, link)
-    return issued.traced if issued else None
-
-
-def _issue(work: Work, link: Link) -> Issued | None:
-    """Return the one issue of the key that a call was made with; None where it is not known, or several fit."""
     for mark in _of_key(link.uses)[:1]:
         known = work.get(_row_of(mark), Session)
-        return _certain(known.issued, link, mark) if known else None
-    return None
+        found = tuple(one for one in known.issued if fits(link, one.link, mark)) if known else ()
+        is_one = len({one.link.access_id for one in found}) == 1
+        return found if is_one and basis(link, mark, 1) is Basis.ATTESTED else ()
+    return ()

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from callerid.access import Outcome
 from callerid.judgement import FINDINGS, Verdict
 from callerid.ledger import ask
+from callerid.ledger.outbox import Counts
 from callerid.ledger.rows import Alert, Count, Route, Seen, Source
 from callerid.ledger.store import Store
 from callerid.policy.book import Book
@@ -85,6 +86,10 @@ class Told(Struct):
     settled: bool | None
     """None where no alert is known for it."""
     severity: str = ""
+    began: tuple[str, ...] = ()
+    """Whom the sessions began with, where the record does not say and the ledger's sessions do; a few of them."""
+    began_partly: bool = False
+    """Whether that is known of some of the accesses only."""
 
 
 class Gone(Struct):
@@ -107,6 +112,8 @@ class Summary(Struct):
     """By log: cloud, account and region in one."""
     findings: list[Told]
     """The gravest and most frequent first."""
+    drifts: list[Told]
+    """Sessions whose source identity is another along the chain; their accesses are counted by their own verdicts."""
     new: list[Seen]
     """Callers that were seen for the first time."""
     would_break: dict[str, int]
@@ -144,7 +151,7 @@ def summarize(store: Store, week: Week, book: Book | None = None) -> Summary:
     sources = {one.label: list(_sources(store, one)) for one in weeks}
     rows = {one.label: list(_counts(store, one)) for one in weeks}
     totals = [_totals(one.label, rows[one.label], sources[one.label]) for one in weeks]
-    alerts = {counts.alert.key: counts.alert for counts in ask.alerts(store)}
+    alerts = {counts.alert.key: counts for counts in ask.alerts(store)}
     seen = list(_seen(store))
     first = week.start.strftime("%Y-%m-%dT%H:%M:%S")
     has_history = any(one.is_observed for one in totals[:-1])
@@ -154,6 +161,7 @@ def summarize(store: Store, week: Week, book: Book | None = None) -> Summary:
         weeks=totals,
         observed=_observed(weeks, sources),
         findings=_findings(rows[week.label], alerts),
+        drifts=_drifts(rows[week.label], alerts),
         new=sorted(
             (one for one in seen if one.first >= first and week.has(one.first[:10], one.first[11:13])),
             key=lambda one: one.first,
@@ -176,6 +184,7 @@ class _Hour(Struct):
     counts: dict[str, int]
     reasons: dict[str, int]
     findings: dict[str, int]
+    drifts: dict[str, int]
 
 
 def _counts(store: Store, week: Week) -> Iterator[_Hour]:
@@ -185,7 +194,7 @@ def _counts(store: Store, week: Week) -> Iterator[_Hour]:
                 count = msgspec.json.decode(row.data, type=Count)
                 for clock, hour in count.hours.items():
                     if week.has(day, clock):
-                        yield _Hour(count.route, hour.counts, hour.reasons, hour.findings)
+                        yield _Hour(count.route, hour.counts, hour.reasons, hour.findings, hour.drifts)
 
 
 def _sources(store: Store, week: Week) -> Iterator[tuple[str, set[int]]]:
@@ -237,7 +246,7 @@ def _observed(weeks: list[Week], sources: dict[str, list[tuple[str, set[int]]]])
     return observed
 
 
-def _findings(hours: Iterable[_Hour], alerts: dict[str, Alert]) -> list[Told]:
+def _findings(hours: Iterable[_Hour], alerts: dict[str, Counts]) -> list[Told]:
     found: dict[tuple[Route, str], Told] = {}
     for hour in hours:
         for word, number in hour.findings.items():
@@ -253,11 +262,41 @@ def _findings(hours: Iterable[_Hour], alerts: dict[str, Alert]) -> list[Told]:
     )
 
 
-def _told(verdict: str, hour: _Hour, alert: Alert | None) -> Told:
+def _told(verdict: str, hour: _Hour, counts: Counts | None) -> Told:
     codes = (word.partition(" ")[2] for word in hour.reasons if word.startswith(f"{verdict} "))
-    if alert is None:
+    if counts is None:
         return Told(verdict, hour.route, tuple(codes), 0, 0, None)
-    return Told(verdict, hour.route, alert.line.reasons, 0, 0, alert.settled is not None, alert.severity)
+    return _of_alert(Told(verdict, hour.route, counts.alert.line.reasons, 0, 0, None), counts)
+
+
+def _of_alert(told: Told, counts: Counts) -> Told:
+    """Add what only the alert knows; of an origin that of its latest window."""
+    alert, tally = counts
+    told.settled, told.severity = alert.settled is not None, alert.severity
+    told.began, told.began_partly = tuple(one.name for one in alert.began), tally.traced < tally.count
+    return told
+
+
+def _drifts(hours: Iterable[_Hour], alerts: dict[str, Counts]) -> list[Told]:
+    """Return the sessions with another source identity, by their alerts: who they are stands only there."""
+    found: dict[str, Told] = {}
+    for hour in hours:
+        for word, number in hour.drifts.items():
+            code, _, key = word.partition(" ")
+            told = found.get(word)
+            if told is None:
+                told = found[word] = Told(Verdict.UNEXPECTED, hour.route, (code,), 0, 0, None)
+                if key in alerts:
+                    told.route = _route(alerts[key].alert)
+                    _of_alert(told, alerts[key])
+            told.count += number
+    return sorted(found.values(), key=lambda told: (-_rank(told.reasons), -told.count, told.route))
+
+
+def _route(alert: Alert) -> Route:
+    line, caller = alert.line, alert.line.caller or {}
+    place = (line.cloud or "", line.account or "", caller.get("name", ""), caller.get("owner", ""))
+    return Route(*place, alert.who, alert.origin, line.target or "")
 
 
 def _rank(reasons: Iterable[str]) -> int:

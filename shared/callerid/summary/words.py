@@ -6,6 +6,7 @@ their own way of making it safe.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from callerid.judgement import Verdict
@@ -17,6 +18,7 @@ Name = Callable[[str], str]
 SHOWN = 10
 """Entries of a list in the message itself; the rest is counted, or follows in the thread."""
 _WORST_SHOWN = 3
+_ORIGINS_SHOWN = 3
 _SPARKS = "▁▂▃▄▅▆▇█"
 COLUMNS = ("Cloud", "Identified", "Anonymous", "Unexpected", "Unattributable", "Share with a name", "Week before")
 _CLOUDS = {"aws": "AWS", "gcp": "Google Cloud"}
@@ -66,6 +68,8 @@ def problems(summary: Summary, name: Name) -> Iterator[str]:
     for verdict in (Verdict.ANONYMOUS, Verdict.UNEXPECTED):
         if whole[verdict]:
             yield _findings(summary, verdict, whole[verdict])
+    if summary.drifts:
+        yield _drifts(summary)
     if summary.undelivered:
         yield f"{_many(summary.undelivered, 'alert')} not posted yet; what waits, waits in the ledger."
     if summary.totals.is_observed:
@@ -85,7 +89,17 @@ def _findings(summary: Summary, verdict: Verdict, count: int) -> str:
     is_open = sum(not one.settled for one in told)
     refused = f", {denied:,} of them refused by the cloud" if denied else ""
     settled = "all settled" if told and not is_open else f"{is_open:,} not settled"
-    return f"{_many(count, f'{verdict} access', 'es')}{refused}, in {_many(len(told), 'finding')}, {settled}."
+    known = sum(bool(one.began) for one in told) if verdict == Verdict.ANONYMOUS else 0
+    began = f"; of {known:,} it is known whom the sessions began with" if known else ""
+    return f"{_many(count, f'{verdict} access', 'es')}{refused}, in {_many(len(told), 'finding')}, {settled}{began}."
+
+
+def _drifts(summary: Summary) -> str:
+    total: Counter[str] = Counter()
+    for told in summary.drifts:
+        total[told.reasons[0]] += told.count
+    codes = ", ".join(f"`{code}` {count:,}" for code, count in sorted(total.items()))
+    return f"{_many(total.total(), 'session')} with another source identity along the chain: {codes}."
 
 
 def _silent(summary: Summary, name: Name) -> Iterator[str]:
@@ -144,19 +158,36 @@ def _row(label: str, summary: Summary, cloud: str | None) -> tuple[str, ...]:
 
 def findings(summary: Summary, name: Name) -> list[str]:
     """Return every finding in a line: who, from where, to what, how often, why, settled or not."""
-    return [_finding(told, name) for told in summary.findings]
+    return [_finding(told, name, _often(told)) for told in summary.findings]
 
 
-def _finding(told: Told, name: Name) -> str:
+def drifts(summary: Summary, name: Name) -> list[str]:
+    """Return the sessions whose source identity is another along the chain, in lines of the same sort."""
+    return [_finding(told, name, _many(told.count, "session")) for told in summary.drifts]
+
+
+def _often(told: Told) -> str:
+    return "once" if told.count == 1 else f"{told.count:,} times"
+
+
+def _finding(told: Told, name: Name, often: str) -> str:
     route = told.route
     who = name(str(short(route.who))) if route.who else "(nobody named)"
     origin = f" from {name(str(short(route.origin)))}" if route.origin else ""
     target = f" → {name(str(short(route.target)))}" if route.target else ""
-    often = "once" if told.count == 1 else f"{told.count:,} times"
     denied = "" if not told.denied else ", denied" if told.denied == told.count else f", {told.denied:,} denied"
     state = {True: ", settled", False: "", None: ""}[told.settled]
     codes = ", ".join(f"`{code}`" for code in told.reasons)
-    return f"{told.verdict}: {who}{origin}{target}, {often}{denied}{state} ({codes})"
+    return f"{told.verdict}: {who}{origin}{target}, {often}{denied}{_began(told, name)}{state} ({codes})"
+
+
+def _began(told: Told, name: Name) -> str:
+    """Return whom the sessions began with. There may be others beside those that are named."""
+    if not told.began:
+        return ""
+    names = ", ".join(name(str(short(one))) for one in told.began[:_ORIGINS_SHOWN])
+    more = " and more" if len(told.began) > _ORIGINS_SHOWN else ""
+    return f",{' some' * told.began_partly} began with {names}{more}"
 
 
 def new(summary: Summary, name: Name) -> list[str]:
@@ -173,7 +204,11 @@ def new(summary: Summary, name: Name) -> list[str]:
 
 def lists(summary: Summary, name: Name) -> Iterator[tuple[str, list[str]]]:
     """Yield each list that there is, under its title."""
-    for title, lines in (("Findings", findings(summary, name)), ("Seen for the first time", new(summary, name))):
+    for title, lines in (
+        ("Findings", findings(summary, name)),
+        ("Another source identity along the chain", drifts(summary, name)),
+        ("Seen for the first time", new(summary, name)),
+    ):
         if lines:
             yield title, lines
 
