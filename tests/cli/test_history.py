@@ -1,4 +1,4 @@
-"""`callerid scan logging://…`, as a person types it."""
+"""`callerid scan logging://…` and `callerid trace QUERY logging://…`, as a person types them."""
 
 import json
 import sys
@@ -12,6 +12,7 @@ from callerid.sources import cloud
 from tests.conftest import POLICY
 from tests.gcp_function.stage import stranger
 from tests.sources.test_cloud import URL, at, server
+from tests.trace import made
 
 __all__ = ["server"]
 
@@ -81,3 +82,84 @@ def test_without_credentials_or_client_it_is_one_message(server, monkeypatch):
 @pytest.mark.parametrize("url", ["logging://", "logging://p?since=x"])
 def test_a_wrong_url_is_one_message(url):
     assert "expected logging://PROJECT" in run(url, status=2)[1]
+
+
+CHAIN = made.records([
+    {"exchange": {"id": "g1", "at": "03:01:00", "subject": "worker"}},
+    {"token": {"id": "g2", "at": "03:01:01", "by": "worker", "account": "a@my-gcp-project.iam.gserviceaccount.com"}},
+    {"google": {"id": "g3", "at": "03:02:00", "by": "a@my-gcp-project.iam.gserviceaccount.com", "behind": ["worker"]}},
+    {"google": {"id": "g4", "at": "03:03:00", "by": "a@my-gcp-project.iam.gserviceaccount.com", "behind": ["worker"]}},
+])  # fmt: skip
+BACK = """\
+2026-11-02T03:02:00Z storage.objects.get by a@my-gcp-project.iam.gserviceaccount.com [g3]
+└─ attested (delegation): 2026-11-02T03:01:01Z GenerateAccessToken by worker (pool crosscloud-test) [g2]
+   └─ attested (mapped principal): 2026-11-02T03:01:00Z SecurityTokenService.ExchangeToken by worker [g1]
+= subject of an identity provider worker of projects/123456789012/locations/global/workloadIdentityPools/crosscloud-test/providers/crosscloud-test-aws, attested
+"""
+FORWARD = """\
+2026-11-02T03:01:01Z GenerateAccessToken for a@my-gcp-project.iam.gserviceaccount.com by worker (pool crosscloud-test) [g2]
+└─ attested (mapped principal): 2026-11-02T03:01:00Z SecurityTokenService.ExchangeToken by worker [g1]
+= subject of an identity provider worker of projects/123456789012/locations/global/workloadIdentityPools/crosscloud-test/providers/crosscloud-test-aws, attested
+> with what GenerateAccessToken [g2] issued:
+└─ attested (delegation): 2026-11-02T03:02:00Z to 2026-11-02T03:03:00Z 2 calls (storage.googleapis.com 2) [g3]
+   ├─ 2026-11-02T03:02:00Z storage.objects.get [g3]
+   └─ 2026-11-02T03:03:00Z storage.objects.get [g4]
+"""
+
+
+def traced(*arguments: str, status: int) -> tuple[str, str]:
+    result = CliRunner().invoke(main, ["trace", *arguments])
+    assert result.exit_code == status, result.output
+    return result.stdout, result.stderr
+
+
+def test_a_chain_is_traced_across_the_pages_of_a_history(server):
+    server.entries = CHAIN
+    assert traced("g3", URL, status=0) == (BACK, "")
+    assert len(server.requests) == 2
+
+
+def test_a_history_is_asked_twice_for_the_single_calls_of_what_followed(server):
+    server.entries = CHAIN
+    assert traced("g2", URL, "--forward", status=0) == (FORWARD, "")
+    assert len(server.requests) == 4
+
+
+def test_records_of_a_history_name_their_page(server):
+    server.entries = CHAIN
+    first = json.loads(traced("g4", URL, "--format", "jsonl", status=0)[0].splitlines()[0])
+    assert [record["source"] for record in first["records"]] == ["logging://projects/my-gcp-project#2:[0]"]
+
+
+def test_a_history_and_files_are_one_trace(server, tmp_path):
+    """The exchange at Google, the session at AWS."""
+    (aws,) = made.records([{"web": {"id": "a1", "at": "03:00:00", "subject": "s", "role": "r", "session": "x"}}])
+    server.entries = made.records(
+        [{"exchange": {"id": "g1", "at": "03:01:00", "subject": made.identity("r/x")["arn"]}}]
+    )
+    (tmp_path / "aws.json").write_text(json.dumps(aws))
+    assert "correlated (session ARN)" in traced("g1", URL, str(tmp_path / "aws.json"), status=0)[0]
+
+
+@pytest.mark.parametrize("plan", [[200, 403], [200, 200, 403]])
+def test_a_history_that_breaks_off_is_traced_as_far_as_it_went_and_is_no_success(server, plan):
+    """In the first reading, or in the second, for the single calls."""
+    server.entries, server.plan = CHAIN, plan
+    out, told = traced("g2", URL, "--forward", status=2)
+    assert out.startswith("2026-11-02T03:01:01Z GenerateAccessToken")
+    assert told.count("403") == 1
+    assert told.endswith("callerid: this is a trace of what was read before; one of the rest alone could miss it\n")
+
+
+def test_nothing_found_before_a_history_broke_off_is_not_nothing_of_that_name(server):
+    server.plan = [403]
+    out, told = traced("g3", URL, status=2)
+    assert out == ""
+    assert told.endswith("callerid: nothing found for g3\n")
+
+
+def test_a_trace_without_a_client_or_with_a_wrong_url_is_one_message(server, monkeypatch):
+    assert "expected logging://PROJECT" in traced("g3", "logging://", status=2)[1]
+    monkeypatch.setitem(sys.modules, "google.cloud.logging", None)
+    monkeypatch.delattr("google.cloud.logging")
+    assert "pip install callerid[gcp]" in traced("g3", URL, status=2)[1]

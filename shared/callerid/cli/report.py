@@ -23,6 +23,8 @@ from callerid.policy.fault import PolicyError
 if TYPE_CHECKING:
     from callerid.report.figures import Figures
     from callerid.report.page import Origin
+    from callerid.trace.query import Query
+    from callerid.trace.run import Result
 
 
 def _day(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -57,14 +59,29 @@ def _day(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
     show_default=True,
     help="Where the page goes; - is standard output.",
 )
+@click.option(
+    "--trace",
+    "queries",
+    metavar="QUERY",
+    multiple=True,
+    help="Also the chains of this record, key, session, role or name, as `callerid trace --forward` finds them; again"
+    " for another. LOGS are read twice more, however many there are.",
+)
 def report(
-    logs: tuple[str, ...], ledger: str | None, policy: str | None, since: str | None, until: str | None, output: str
+    logs: tuple[str, ...],
+    ledger: str | None,
+    policy: str | None,
+    since: str | None,
+    until: str | None,
+    output: str,
+    queries: tuple[str, ...],
 ) -> None:
     """Write a page for an auditor: the share with a name, who reaches what, every finding, what was not observed.
 
     One file that needs no network. From a ledger, or from log files, as `callerid scan` reads them.
 
-    Exit status: 0 written, 2 wrong usage or policy, or no such ledger or logs.
+    Exit status: 0 written, 1 written, but nothing was found of what a --trace asks for, 2 wrong usage or policy, or no
+    such ledger or logs: nothing is written.
     """
     if since and until and since > until:
         raise click.UsageError(f"--since {since} is after --until {until}")
@@ -77,11 +94,49 @@ def report(
         raise WrongInputError(f"a report needs `pip install callerid[report]` ({error.name} is missing)") from error
     now = time.time()
     book = _book(policy)
+    wanted = _wanted(queries, logs, since, until, policy)
     if ledger:
         found, origin = _of_ledger(ledger, book, since, until, now)
     else:
         found, origin = _of_logs(logs, book, since, until, now)
-    _write(page(found, origin), output)
+    traced = _traced(wanted, logs, ledger)
+    broken_off = (*origin.broken_off, *(told for result in traced[:1] for told in result.broken_off))
+    _write(page(found, origin._replace(broken_off=tuple(dict.fromkeys(broken_off))), traced), output)
+    missed = [result.named for result in traced if not result.chains]
+    for name in missed:
+        click.echo(f"callerid: nothing found for {name}", err=True)
+    if missed:
+        sys.exit(1)
+
+
+def _wanted(
+    queries: tuple[str, ...], logs: tuple[str, ...], since: str | None, until: str | None, policy: str | None
+) -> list[Query]:
+    """Return what is to be traced, before anything is read."""
+    from callerid.trace import run
+
+    if queries and any(map(run.is_read_once, logs)):
+        raise click.UsageError("--trace reads LOGS again, which standard input and pipes cannot be")
+    last = f"{until}T23:59:59Z" if until else None
+    try:
+        return [run.query(text, since=since, until=last, policy=policy) for text in dict.fromkeys(queries)]
+    except run.InputError as error:
+        raise WrongInputError(str(error)) from error
+
+
+def _traced(wanted: list[Query], logs: tuple[str, ...], ledger: str | None) -> list[Result]:
+    from callerid.sources import files
+    from callerid.trace import run
+
+    if not wanted:
+        return []
+    try:
+        if ledger:
+            return [run.in_ledger(ledger, query, is_forward=True) for query in wanted]
+        files.settle_memory()
+        return run.each_in_logs(logs, wanted, forward=True)
+    except run.InputError as error:
+        raise WrongInputError(str(error)) from error
 
 
 def _book(policy: str | None) -> Book | None:
@@ -120,7 +175,7 @@ def _of_logs(
         found_files = files.find(paths)
     except files.NoFileError as error:
         raise WrongInputError(str(error)) from error
-    gc.disable()  # records hold no cycles, as in a scan
+    files.settle_memory()
     with _progress(sum(map(files.size_of, found_files))) as done:
         found, tally = read(
             found_files, book, since=since, until=until, now=now, done=lambda path: done(files.size_of(path))

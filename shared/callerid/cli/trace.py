@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import gc
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from callerid.cli.error import WrongInputError
+
+if TYPE_CHECKING:
+    from callerid.trace.run import Result
 
 
 @click.command()
@@ -49,11 +52,15 @@ def trace(
     Each link says how good it is. attested: a shared identifier that one issue fits. correlated: the same name within
     the life of the session, or several that fit. inferred: a name only.
 
-    Exit status: 0 found, 1 nothing of that name, 2 wrong usage or nothing to read.
-    """
-    from callerid.trace import run  # the engine's commands need none of it
+    LOGS are files, folders, patterns and logging://PROJECT?since=TIME, as `callerid scan` reads them; with --forward
+    they are read twice, so of what comes through a pipe single calls are not listed.
 
-    gc.disable()
+    Exit status: 0 found, 1 nothing of that name, 2 wrong usage, nothing to read, or a history that broke off.
+    """
+    from callerid.sources import files  # the engine's commands need none of it
+    from callerid.trace import run
+
+    files.settle_memory()
     if bool(paths) == bool(ledger):
         raise click.UsageError("give either LOGS or --ledger URL")
     try:
@@ -61,8 +68,17 @@ def trace(
         found = run.in_ledger(ledger, wanted, forward) if ledger else run.in_logs(paths, wanted, forward=forward)
     except run.InputError as error:
         raise WrongInputError(str(error)) from error
+    for line in run.shown(found, format_, limit) if found.chains else ():
+        click.echo(line)
+    _end(found)
+
+
+def _end(found: Result) -> NoReturn:
+    """Say what is missing. Whether there is more to a history that broke off is not known, so that is no success."""
+    for told in found.broken_off:
+        click.echo(f"callerid: {told}", err=True)
+    if found.broken_off:
+        click.echo("callerid: this is a trace of what was read before; one of the rest alone could miss it", err=True)
     if not found.chains:
         click.echo(f"callerid: nothing found for {found.named}", err=True)
-        raise SystemExit(1)
-    for line in run.shown(found, format_, limit):
-        click.echo(line)
+    raise SystemExit(2 if found.broken_off else int(not found.chains))

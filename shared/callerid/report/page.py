@@ -13,14 +13,16 @@ from importlib.resources import files
 from typing import NamedTuple
 
 import msgspec
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from callerid import __version__
 from callerid.judgement import Verdict
-from callerid.report import callers, charts, names, told
+from callerid.report import callers, chains, charts, names, told
 from callerid.report.figures import HOURS, JUDGED, Figures, Heard, Share, of_verdict, share
 from callerid.report.picture import picture
+from callerid.trace.run import Result
+from callerid.trace.show import CALLS_SHOWN
 
 _ROWS_WITHOUT_SCRIPT = 50
 """Lines of the table that stand in the page itself, for who reads it without its script."""
@@ -63,19 +65,12 @@ class _Source(NamedTuple):
     strip: Markup
 
 
-def page(found: Figures, origin: Origin) -> str:
-    """Return the whole page."""
+def page(found: Figures, origin: Origin, traced: Sequence[Result] = ()) -> str:
+    """Return the whole page. ``traced`` is what was found of each name that is to be traced."""
     style, script = _asset("page.css"), _asset("page.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda one: charts.percent(*one)
-    environment.filters["number"] = "{:,}".format
-    environment.filters["minute"] = minute
-    environment.filters["text"] = names.whole
-    environment.filters["code"] = _code
     rows, totals, one = callers.table(found.flows), _totals(found), share(found.counts())
-    return environment.from_string(
-        _asset("page.html")
-    ).render(
+    template = _environment().get_template("page.html")
+    return template.render(
         style=Markup(style),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704
         policy=f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:;"
@@ -109,12 +104,33 @@ def page(found: Figures, origin: Origin) -> str:
         asides=found.asides[:_ASIDES],
         unseen=found.unseen[:_UNSEEN],
         more_unseen=max(0, len(found.unseen) - _UNSEEN),
+        traces=chains.places(chains.traces(traced)),
+        limits=(chains.CHAINS, chains.STEPS, chains.CALLS, CALLS_SHOWN),
     )
+
+
+def _environment() -> Environment:
+    """Return what reads the templates: all that is put into them is escaped."""
+    environment = Environment(
+        loader=FunctionLoader(_asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda one: charts.percent(*one)
+    environment.filters["number"] = "{:,}".format
+    environment.filters["minute"] = minute
+    environment.filters["second"] = second
+    environment.filters["text"] = names.whole
+    environment.filters["code"] = _code
+    return environment
 
 
 def minute(time: str | None) -> str:
     """Return a moment to the minute, in UTC."""
     return time[:16].replace("T", " ") if time else "–"
+
+
+def second(time: str | None) -> str:
+    """Return a moment to the second, in UTC: the steps of a chain may be one apart."""
+    return time[:19].replace("T", " ") if time else "at an unknown time"
 
 
 def _code(text: str) -> Markup:

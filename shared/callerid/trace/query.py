@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -63,6 +63,18 @@ def parse(text: str, *, names: Iterable[str] = (), since: str | None = None, unt
     named = frozenset(mark.value for mark in wanted if mark.sign is Sign.NAME)
     records = frozenset(mark.value for mark in wanted if mark.sign is Sign.RECORD)
     return Query(text, wanted, named, records, since, until)
+
+
+def together(queries: Sequence[Query]) -> Query:
+    """Return the query that wants whatever one of several wants; they are of one time, and at least one."""
+    return Query(
+        queries[0].text,
+        frozenset(mark for query in queries for mark in query.marks),
+        frozenset(name for query in queries for name in query.names),
+        frozenset(record for query in queries for record in query.records),
+        queries[0].since,
+        queries[0].until,
+    )
 
 
 def _marks(text: str) -> tuple[Mark, ...]:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
+from pathlib import Path
 
 from msgspec import Struct
 
 from callerid import moment
-from callerid.ledger.store import UnavailableError
+from callerid.ledger.store import Store, UnavailableError
 from callerid.ledger.url import LedgerUrlError, connect
 from callerid.names.printable import printable
 from callerid.policy import cache
 from callerid.policy.fault import PolicyError
 from callerid.policy.identity import keys
 from callerid.sources import files
+from callerid.sources.cloud import BrokenOffError
 from callerid.trace import index as logs
 from callerid.trace import show
 from callerid.trace.chain import Index, Step, back, behind, forward, steps
 from callerid.trace.link import Link
-from callerid.trace.query import Query, parse
+from callerid.trace.query import Query, parse, together
 
 MOST = 1000
 """Chains that are walked for one query; a role may have millions of sessions."""
@@ -43,6 +45,8 @@ class Result(Struct):
     calls: show.Calls
     more: int = 0
     """Further records of the same name that were not walked from."""
+    broken_off: tuple[str, ...] = ()
+    """Histories that were not read to their end, and why."""
 
 
 def query(text: str, *, since: str | None, until: str | None, policy: str | None) -> Query:
@@ -76,23 +80,57 @@ def _time(text: str | None) -> str | None:
 
 
 def in_logs(paths: Sequence[str], wanted: Query, *, forward: bool) -> Result:
-    """Return what log files show, by an index of their own that is gone afterwards.
+    """Return what logs show, by an index of their own that is gone afterwards.
+
+    A history that breaks off is told in the result: a trace of a part can miss who began, so it is no clean one.
 
     Raises:
         InputError: for a path that names nothing.
     """
+    return each_in_logs(paths, [wanted], forward=forward)[0]
+
+
+def each_in_logs(paths: Sequence[str], queries: Sequence[Query], *, forward: bool) -> list[Result]:
+    """Return the same for each of several queries. However many they are, the logs are read once, forward twice."""
     try:
         found = files.find(paths)
     except files.NoFileError as error:
         raise InputError(str(error)) from error
-    with logs.LogIndex(wanted) as index:
+    broken_off: dict[str, None] = {}
+    with logs.LogIndex(together(queries)) as index:
         for path in found:
-            index.add(path)
+            with _told(broken_off):
+                index.add(path)
         index.finish()
-        result = _result(index, index.asked(), wanted, is_forward=forward)
-    if forward and files.STANDARD_INPUT not in found:
-        result.calls = _each(found, result.chains)
-    return result
+        results = [_result(index, starts, query, is_forward=forward) for query, starts in _starts(index, queries)]
+    if forward and not any(map(is_read_once, found)):
+        calls = _each(found, [chain for result in results for chain in result.chains], broken_off)
+        for result in results:
+            result.calls = calls
+    for result in results:
+        result.broken_off = tuple(broken_off)
+    return results
+
+
+def is_read_once(path: str) -> bool:
+    """Tell standard input and a pipe: what was read of them is gone, so the single calls of a session are too."""
+    return path == files.STANDARD_INPUT or Path(path).is_fifo()
+
+
+@contextmanager
+def _told(broken_off: dict[str, None]) -> Iterator[None]:
+    """Note a history that ends early, once even where two readings do; what came before it stays."""
+    try:
+        yield
+    except BrokenOffError as error:
+        broken_off[str(error)] = None
+
+
+def _starts(index: logs.LogIndex, queries: Sequence[Query]) -> Iterator[tuple[Query, list[Link]]]:
+    asked = index.asked()
+    for query in queries:
+        # A single query has found all by itself, also by an insert id that a link does not show.
+        yield query, asked if len(queries) == 1 else [link for link in asked if query.wants(link)]
 
 
 def in_ledger(url: str, wanted: Query, is_forward: bool) -> Result:  # noqa: FBT001  # the command's own flag
@@ -101,14 +139,23 @@ def in_ledger(url: str, wanted: Query, is_forward: bool) -> Result:  # noqa: FBT
     Raises:
         InputError: where there is no such ledger, or it does not answer.
     """
-    from callerid.ledger.sessions import Sessions  # noqa: PLC0415  # a trace of logs needs none of it
-
     try:
         with closing(connect(url)) as store:
-            index = Sessions(store)
-            return _result(index, index.asked(wanted), wanted, is_forward=is_forward)
+            return in_store(store, wanted, forward=is_forward)
     except (LedgerUrlError, UnavailableError) as error:
         raise InputError(str(error)) from error
+
+
+def in_store(store: Store, wanted: Query, *, forward: bool) -> Result:
+    """Return what the sessions of an open ledger show.
+
+    Raises:
+        UnavailableError: where it does not answer.
+    """
+    from callerid.ledger.sessions import Sessions  # noqa: PLC0415  # a trace of logs needs none of it
+
+    index = Sessions(store)
+    return _result(index, index.asked(wanted), wanted, is_forward=forward)
 
 
 def _result(index: Index, starts: list[Link], wanted: Query, *, is_forward: bool) -> Result:
@@ -127,17 +174,23 @@ def _forward(one: Step, index: Index) -> Iterator[Step]:
     return (forward(issue, index) for issue in issues)
 
 
-def _each(paths: Sequence[str], chains: Iterable[show.Chain]) -> show.Calls:
+def _each(paths: Sequence[str], chains: Iterable[show.Chain], broken_off: dict[str, None]) -> show.Calls:
     """Return each call of the sessions that the chains led to, the earliest first."""
     led = (step.link for chain in chains for one in chain.forward for step in steps(one))
     wanted = frozenset(link.access_id for link in led if link.calls)
     found: dict[str, dict[str, Link]] = {}
-    for access_id, call in islice(logs.each(paths, wanted), _CALLS) if wanted else ():
+    for access_id, call in islice(_calls(paths, wanted, broken_off), _CALLS) if wanted else ():
         found.setdefault(access_id, {})[call.access_id] = call
     return {
         access_id: sorted(calls.values(), key=lambda call: (call.time or "", call.access_id))
         for access_id, calls in found.items()
     }
+
+
+def _calls(paths: Sequence[str], wanted: frozenset[str], broken_off: dict[str, None]) -> Iterator[tuple[str, Link]]:
+    for path in paths:
+        with _told(broken_off):
+            yield from logs.each([path], wanted)
 
 
 def shown(result: Result, format_: str, limit: int) -> Iterator[str]:
