@@ -11,8 +11,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/installed ## scan the example logs of both clouds under the example policy
-	$(BIN)/callerid scan --policy examples/policy.yaml --fail-on never examples/logs
+demo: $(VENV)/installed ## scan the example logs of both clouds, and trace one finding back to who began
+	@$(BIN)/callerid scan --policy examples/policy.yaml --fail-on never examples/logs
+	@echo
+	@echo 'Who was role/crosscloud-test-aws-9, unexpected above? callerid trace example000021 examples/logs'
+	@$(BIN)/callerid trace example000021 examples/logs
 
 test: $(VENV)/developing ## run the tests
 	$(BIN)/coverage run -m pytest -q

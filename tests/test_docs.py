@@ -1,11 +1,15 @@
 """The documentation is complete and true: every command, option, key and exit code stands in it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from callerid.access import Kind
 from callerid.cli import main
@@ -29,6 +33,33 @@ def test_every_command_and_option_stands_in_the_readme(name):
     for parameter in commands()[name].params:
         if isinstance(parameter, click.Option):
             assert f"`{parameter.opts[-1]}" in README
+
+
+def shown(page: str, command: str) -> list[str]:
+    """The lines that a page shows below a command."""
+    return [line.rstrip() for line in page.partition(f"$ {command}\n")[2].partition("```")[0].splitlines()]
+
+
+def test_make_demo_prints_what_the_readme_shows_and_nothing_else(tmp_path):
+    """The recipe runs as it stands; only the environment that it would set up is this one."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "installed").touch()
+    command = tmp_path / "bin" / "callerid"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -W error -m callerid "$@"\n')
+    command.chmod(0o755)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of `make test`
+    run = subprocess.run(
+        ["make", "demo", f"VENV={tmp_path}"], cwd=ROOT, env=own, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [line.rstrip() for line in run.stdout.splitlines()] == shown(README, "make demo")
+
+
+def test_the_chain_that_the_page_on_trace_explains_is_the_one_that_is_printed():
+    page = (ROOT / "docs" / "trace.md").read_text()
+    (command,) = re.findall(r"^\$ callerid (.*)", page, re.MULTILINE)
+    words = [str(ROOT / word) if word.startswith("examples/") else word for word in command.split()]
+    assert CliRunner().invoke(main, words).stdout.splitlines() == shown(page, f"callerid {command}")
 
 
 def test_every_verdict_and_exit_status_stands_in_the_readme():

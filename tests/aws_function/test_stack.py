@@ -161,7 +161,7 @@ def backfilled(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[dict
         )
         machine = states.create_state_machine(name="backfill", definition=text, roleArn=role)["stateMachineArn"]
         run = states.start_execution(stateMachineArn=machine, input=json.dumps({"prefix": PREFIX}))["executionArn"]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120  # seconds; a machine may be busy
         while (status := states.describe_execution(executionArn=run)["status"]) == "RUNNING":
             assert time.monotonic() < deadline
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])

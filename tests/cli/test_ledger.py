@@ -46,7 +46,7 @@ def test_scanning_the_same_files_twice_changes_nothing(filled):
     run("scan", "--policy", str(POLICY), "--ledger", filled, "--fail-on", "never", "--jobs", "2", LOGS)
     assert run("alerts", "--ledger", filled, "--format", "jsonl", status=1) == before
     assert run("summary", "--ledger", filled, "--week", "2026-W45", "--format", "json") == summary
-    assert json.loads(summary)["judged"] == 36
+    assert json.loads(summary)["judged"] == 37
 
 
 def test_several_processes_fill_one_ledger(url, filled, tmp_path):
@@ -60,8 +60,8 @@ def test_several_processes_fill_one_ledger(url, filled, tmp_path):
 
 def test_alerts_lists_what_was_found_and_what_waits(filled):
     out = run("alerts", "--ledger", filled, status=1)
-    assert "8 to be posted" in out
-    assert len(re.findall("subject-unlisted", out)) == 4
+    assert "9 to be posted" in out
+    assert len(re.findall("subject-unlisted", out)) == 5
 
 
 def test_a_settled_finding_is_listed_no_more(filled):
@@ -80,22 +80,22 @@ def test_a_settled_finding_is_listed_no_more(filled):
 
 def test_a_dry_run_prints_every_message_and_sends_nothing(filled):
     out = run("deliver", "--ledger", filled, "--dry-run")
-    assert out.count("Do next") == 8
+    assert out.count("Do next") == 9
     assert "nothing was sent" in out
-    assert "8 to be posted" in run("alerts", "--ledger", filled, status=1)
+    assert "9 to be posted" in run("alerts", "--ledger", filled, status=1)
 
 
 def test_deliver_posts_what_waits_once(filled, slack):
-    assert "8 posted, 0 edited, 0 still waiting" in run("deliver", "--ledger", filled, "--channel", "C0123456789")
+    assert "9 posted, 0 edited, 0 still waiting" in run("deliver", "--ledger", filled, "--channel", "C0123456789")
     assert "0 posted" in run("deliver", "--ledger", filled, "--channel", "C0123456789")
-    assert len(slack.accepted) == 8
+    assert len(slack.accepted) == 9
     assert "nothing waits" in run("alerts", "--ledger", filled)
 
 
 def test_what_slack_refuses_still_waits_and_the_terminal_says_why(filled, slack):
     slack.token = None
     out = run("deliver", "--ledger", filled, "--channel", "C0123456789", status=1)
-    assert "8 still waiting" in out
+    assert "9 still waiting" in out
     assert "Slack refuses" in run("alerts", "--ledger", filled, status=1)
 
 

@@ -93,7 +93,7 @@ def test_a_csv_has_the_fields_of_the_json_and_a_row_a_judgement():
     said = judgements("--all")
     assert tuple(rows[0]) == FIELDS
     assert set(FIELDS) == {*Line.__struct_fields__, "owner"}
-    assert len(rows) == len(said) == 41
+    assert len(rows) == len(said) == 43
     for row, line in zip(rows, said, strict=True):
         line |= {"caller": (line["caller"] or {}).get("name"), "owner": (line["caller"] or {}).get("owner")}
         line |= {name: " ".join(line[name]) for name in ("reasons", "delegation")}
@@ -125,10 +125,10 @@ def rendered(text: str) -> str:
 def test_markdown_is_the_totals_and_a_table_of_the_findings():
     text = scanned("markdown")
     assert text.startswith(
-        "**callerid**: 5 out-of-scope, 1 unattributable, 5 anonymous, 4 unexpected, 26 identified\n\n| verdict |"
+        "**callerid**: 6 out-of-scope, 1 unattributable, 5 anonymous, 5 unexpected, 26 identified\n\n| verdict |"
     )
     html = rendered(text)
-    assert html.count("<tr>") == 1 + 8
+    assert html.count("<tr>") == 1 + 9
     assert "<td><strong>anonymous</strong>, high</td>\n<td>nobody named</td>\n<td>(token exchange)</td>" in html
     assert '<td style="text-align:right">2</td>' in html
 

@@ -116,7 +116,7 @@ def test_logs_and_a_ledger_that_was_filled_from_them_make_the_same_page(tmp_path
     from_ledger = figures(store, since=None, until=from_logs.days[-1], today="2026-11-06", book=book)
     store.close()
     assert page(from_logs, ORIGIN) == page(from_ledger, ORIGIN)
-    assert from_logs.counts().total() == tally.records - tally.verdicts[Verdict.UNREADABLE] == 41
+    assert from_logs.counts().total() == tally.records - tally.verdicts[Verdict.UNREADABLE] == 43
 
 
 def test_a_ledger_that_never_heard_anything_says_nothing_of_callers(tmp_path):

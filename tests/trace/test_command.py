@@ -28,11 +28,45 @@ def story(tmp_path):
     return str(path)
 
 
-def test_the_example_logs_hold_a_chain_across_both_clouds():
-    found = run("example000003", LOGS)
-    assert found.exit_code == 0
-    assert "attested (delegation)" in found.stdout
-    assert "attested (mapped principal)" in found.stdout
+def test_the_example_logs_lead_from_an_object_in_google_cloud_back_to_a_job_on_github():
+    """Each cloud proves its own steps. Google logs of an AWS session the ARN alone, so the crossing is correlated."""
+    rows = [json.loads(row) for row in run("example000021", LOGS, "--format", "jsonl").stdout.splitlines()]
+    assert [(row["cloud"], row["call"].rpartition(".")[2], row["basis"], row["by"]) for row in rows[1:]] == [
+        ("gcp", "GenerateAccessToken", "attested", "delegation"),
+        ("gcp", "ExchangeToken", "attested", "mapped principal"),
+        ("aws", "AssumeRole", "correlated", "session ARN"),
+        ("aws", "AssumeRoleWithWebIdentity", "attested", "access key"),
+    ]
+    assert rows[0]["call"] == "storage.objects.get"
+    assert rows[0]["origins"] == [
+        {
+            "name": "repo:acme/app:environment:production",
+            "what": "OpenID Connect subject",
+            "issuer": "token.actions.githubusercontent.com",
+            "is_end": True,
+            "basis": "correlated",
+        }
+    ]
+
+
+def test_the_aws_half_of_that_chain_is_attested():
+    role = run("arn:aws:iam::111111111111:role/crosscloud-test-aws-9", LOGS).stdout
+    assert role.endswith("production of token.actions.githubusercontent.com, attested\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "basis", "origin"),
+    [
+        ("010", "attested (access key)", "Google account 100000000000000000001 of accounts.google.com"),
+        ("014", "attested (access key)", "IAM user arn:aws:iam::123456789012:user/TestUserForSourceID"),
+        ("017", "attested (access key)", "IAM user arn:aws:iam::123456789012:user/TestUserForSourceID"),
+        ("020", "correlated (session ARN)", "IAM user arn:aws:iam::111111111111:user/work_api"),
+    ],
+)
+def test_every_session_of_the_example_logs_leads_to_who_began_it(number, basis, origin):
+    found = run(f"00000000-0000-4000-8000-000000000{number}", LOGS).stdout.splitlines()
+    assert found[1].startswith(f"└─ {basis}: ")
+    assert found[2:] == [f"= {origin}, {basis.partition(' ')[0]}"]
 
 
 def test_nothing_of_that_name_ends_with_1():
@@ -123,3 +157,16 @@ def test_the_index_of_logs_leaves_nothing_behind(tmp_path, monkeypatch, story):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     run("c1", story)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_pipe_is_read_once_so_its_single_calls_are_not_listed(story):
+    """It neither waits for a second writer nor fails."""
+    import os
+
+    reading, writing = os.pipe()
+    os.write(writing, made.lines(STORY).encode())
+    os.close(writing)
+    found = run("a1", f"/dev/fd/{reading}", "--forward")
+    os.close(reading)
+    assert found.exit_code == 0
+    assert found.stdout.endswith("attested (access key): 2026-11-02T03:01:00Z 1 call (s3.amazonaws.com 1) [c1]\n")

@@ -5,6 +5,7 @@ What a caller chose can neither steer a terminal nor break out of a quoted name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from callerid.access import Outcome
-from callerid.names import principal
+from callerid.names import arn, principal
 from callerid.names.printable import printable
 from callerid.trace.chain import Drift, Edge, Step, origins
 from callerid.trace.link import Link, Origin
@@ -20,6 +21,7 @@ from callerid.trace.link import Link, Origin
 LONGEST = 160
 """Characters of a name in a tree; the JSON has it whole."""
 CALLS_SHOWN = 50
+_FRACTION = re.compile(r"\.\d+(?=Z$)", re.ASCII)
 Calls = Mapping[str, Sequence[Link]]
 """Of sessions' calls together, by their id: each call."""
 
@@ -33,50 +35,66 @@ class Chain(Struct, frozen=True):
 
 def tree(chain: Chain, calls: Calls) -> Iterator[str]:
     """Yield a chain line by line: the record asked for, below it where it comes from, then where it led."""
-    seen: set[str] = set()
     yield _line(chain.back.link)
-    yield from _branches(chain.back, "", seen, {})
+    yield from _Branches({}, is_back=True).below(chain.back, "")
     for origin in origins(chain.back):
         yield f"= {_ended(origin)}, {origin.basis}"
     for step in chain.forward:
         yield f"> with what {_call(step.link.call)} {_record(step.link)} issued:"
-        yield from _branches(step, "", {chain.back.link.access_id}, calls)
+        yield from _Branches(calls, is_back=False, seen={chain.back.link.access_id}).below(step, "")
 
 
-def _branches(step: Step, indent: str, seen: set[str], calls: Calls) -> Iterator[str]:
-    for drift in step.drifts:
-        yield f"{indent}! {_drift(drift)}"
-    rows: list[tuple[str, Step | None]] = [(_edge(edge), edge.step) for edge in step.edges]
-    rows += [(_line(call), None) for call in calls.get(step.link.access_id, ())[:CALLS_SHOWN]]
-    hidden = len(calls.get(step.link.access_id, ())) - CALLS_SHOWN
-    rows += [(f"… {hidden:,} more calls", None)] if hidden > 0 else []
-    rows += [(f"… {step.more:,} more that fit as well", None)] if step.more else []
-    rows += [("… and so on", None)] if step.is_cut else []
-    for number, (text, inner) in enumerate(rows):
-        is_last = number == len(rows) - 1
-        again = inner is not None and inner.link.access_id in seen and bool(inner.edges)
-        yield f"{indent}{'└─' if is_last else '├─'} {text}{' (as above)' if again else ''}"
-        if inner is not None and not again:
-            seen.add(inner.link.access_id)
-            yield from _branches(inner, indent + ("   " if is_last else "│  "), seen, calls)
+class _Branches(Struct):
+    """One walk through a chain, as branches of a tree; a step that several lead to is told whole once."""
+
+    calls: Calls
+    is_back: bool
+    seen: set[str] = field(default_factory=set)
+
+    def below(self, step: Step, indent: str) -> Iterator[str]:
+        for drift in step.drifts:
+            yield f"{indent}! {_drift(drift)}"
+        rows = list(self._rows(step))
+        for number, (text, inner) in enumerate(rows):
+            is_last = number == len(rows) - 1
+            again = inner is not None and inner.link.access_id in self.seen and bool(inner.edges)
+            yield f"{indent}{'└─' if is_last else '├─'} {text}{' (as above)' if again else ''}"
+            if inner is not None and not again:
+                self.seen.add(inner.link.access_id)
+                yield from self.below(inner, indent + ("   " if is_last else "│  "))
+
+    def _rows(self, step: Step) -> Iterator[tuple[str, Step | None]]:
+        for edge in step.edges:
+            yield f"{edge.basis} ({edge.sign}): {self._beside(step.link, edge.step.link)}", edge.step
+        calls = self.calls.get(step.link.access_id, ())
+        for call in calls[:CALLS_SHOWN]:
+            yield self._beside(step.link, call), None
+        if len(calls) > CALLS_SHOWN:
+            yield f"… {len(calls) - CALLS_SHOWN:,} more calls", None
+        if step.more:
+            yield f"… {step.more:,} more that fit as well", None
+        if step.is_cut:
+            yield "… and so on", None
+
+    def _beside(self, above: Link, link: Link) -> str:
+        """Return a step's line without the name that the line above says: what was issued is what was used there."""
+        if self.is_back:
+            return _line(link, known_made=above.who)
+        return _line(link, known_who=above.made or above.who)
 
 
-def _edge(edge: Edge) -> str:
-    return f"{edge.basis} ({edge.sign}): {_line(edge.step.link)}"
-
-
-def _line(link: Link) -> str:
+def _line(link: Link, *, known_made: str | None = None, known_who: str | None = None) -> str:
     """Return who did what, when, for whom, and which record says so."""
-    parts = [link.time or "at an unknown time", _call(link.call) or "a call"]
+    parts = [_second(link.time) or "at an unknown time", _call(link.call) or "a call"]
     if link.calls:
         total = sum(count for _, count in link.calls)
         services = ", ".join(f"{_short(name) or '-'} {count:,}" for name, count in _most(link.calls))
-        parts = [link.time or "at an unknown time", f"{total:,} call{'s'[: total > 1]} ({services})"]
+        parts = [_second(link.time) or "at an unknown time", f"{total:,} call{'s'[: total > 1]} ({services})"]
         if link.last and link.last != link.time:
-            parts[0] += f" to {link.last}"
-    if link.made and link.made != link.who:
+            parts[0] += f" to {_second(link.last)}"
+    if link.made and link.made not in (link.who, known_made):
         parts.append(f"for {_short(link.made)}")
-    if link.who:
+    if link.who and link.who != known_who:
         parts.append(f"by {_short(link.who)}")
     if link.outcome is Outcome.DENIED and not link.calls:
         parts.append("(denied)")
@@ -94,10 +112,15 @@ def _record(link: Link) -> str:
     return f"[{', '.join(ids)}]" if ids else "[no record id]"
 
 
+def _second(time: str | None) -> str:
+    """Return a moment without its fraction; a person asks for the second."""
+    return _FRACTION.sub("", time) if time else ""
+
+
 def _ended(origin: Origin) -> str:
-    issuer = f" of {_short(origin.issuer)}" if origin.issuer else ""
+    issuer = f" of {_whole(origin.issuer)}" if origin.issuer else ""
     end = "" if origin.is_end else "; who stands behind it is not in these records"
-    return f"{origin.what} {_short(origin.name)}{issuer}{end}"
+    return f"{origin.what} {_whole(origin.name)}{issuer}{end}"
 
 
 def _drift(drift: Drift) -> str:
@@ -111,9 +134,31 @@ def _call(name: str) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a name as it is printed; of a pool's identity its subject and the pool's id."""
+    """Return a name as a step says it: ``deploy/run-7 (111111111111)`` for the ARN of a role's session, say."""
     found = principal.parse(text)
-    shown = printable(f"{found.subject} (pool {found.pool.rpartition('/')[2]})" if found else text)
+    name, places = _named(found.subject if found else text)
+    if found:
+        places.append(f"pool {found.pool.rpartition('/')[2]}")
+    return _cut(f"{name} ({', '.join(places)})" if places else name)
+
+
+def _named(text: str) -> tuple[str, list[str]]:
+    """Return a principal without what every ARN has, and its account."""
+    found = arn.parse(text)
+    if found is None or found.type == "root":
+        return text, []
+    own = f"{found.name}/{found.session}" if found.session else f"{found.type}/{found.name}"
+    return own, [found.account]
+
+
+def _whole(text: str) -> str:
+    """Return a name by which it can be asked for; of a pool's identity its subject and the pool's id."""
+    found = principal.parse(text)
+    return _cut(f"{found.subject} (pool {found.pool.rpartition('/')[2]})" if found else text)
+
+
+def _cut(text: str) -> str:
+    shown = printable(text)
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 
 
