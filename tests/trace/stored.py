@@ -5,6 +5,7 @@ from callerid.engine import Engine
 from callerid.envelope import Batch
 from callerid.ledger import sessions
 from callerid.ledger.part import units
+from callerid.ledger.piece import chunks
 from callerid.ledger.work import Work
 from tests.ledger.memory import MemoryStore
 
@@ -24,9 +25,15 @@ def keep_batch(store, batch, *, by_id, now=NOW, book=None):
     judgements = Engine(book).judge(batch)
     found = units(batch, judgements, "f", by_id=by_id)
     sessions.attach(found, batch, judgements, "f")
-    work = Work(store, [key for unit in found for key in sessions.keys(unit, 0)])
-    for unit in found:
-        sessions.keep(work, unit, unit.singles, is_last=True, shard=0, now=now)
+    keep_pieces(store, [piece for chunk in chunks(found, store.most_writes) for piece in chunk], now=now)
+
+
+def keep_pieces(store, pieces, *, now=NOW, fresh=True):
+    """Write the sessions of pieces, as one write."""
+    work = Work(store, [key for piece in pieces for key in sessions.keys(piece.held, 0)])
+    sessions.keep_issues(work, pieces, now=now)
+    for piece in pieces:
+        sessions.keep_calls(work, piece.held, piece.singles if fresh else (), shard=0, now=now)
     work.commit()
 
 

@@ -8,14 +8,16 @@ from callerid import delivery
 from callerid.envelope import Batch
 from callerid.ledger import chained, sessions
 from callerid.ledger.part import units
+from callerid.ledger.piece import chunks
 from callerid.ledger.sessions import LAG_S, Sessions, traced
 from callerid.trace.chain import forward
+from callerid.trace.held import gathered
 from callerid.trace.link import Basis, Mark, Sign
 from callerid.trace.query import parse
 from callerid.trace.read import reader_of
 from tests.ledger.memory import MemoryStore
 from tests.trace import made
-from tests.trace.stored import NOW, keep
+from tests.trace.stored import NOW, keep, keep_pieces
 
 KEYS = [f"ASIAEXAMPLEEXAMPLE00{number}" for number in range(1, 6)]
 CHAIN = [
@@ -122,10 +124,8 @@ def test_what_was_counted_before_is_not_counted_again():
         judgements = sessions_engine(batch)
         found = units(batch, judgements, "f", by_id=True)
         sessions.attach(found, batch, judgements, "f")
-        work = sessions.Work(store, [key for unit in found for key in sessions.keys(unit, 0)])
-        for unit in found:
-            sessions.keep(work, unit, unit.singles if fresh else (), is_last=True, shard=0, now=NOW)
-        work.commit()
+        (pieces,) = chunks(found, store.most_writes)
+        keep_pieces(store, pieces, now=NOW, fresh=fresh)
     (used,) = [link for link in Sessions(store).uses(Mark(Sign.KEY, KEYS[2]), (None, None)) if link.calls]
     assert used.calls == (("s3.amazonaws.com", 1),)
 
@@ -136,13 +136,14 @@ def unit_of(step, store):
     judgements = sessions_engine(batch)
     (unit,) = units(batch, judgements, "f", by_id=True)
     sessions.attach([unit], batch, judgements, "f")
-    return unit, sessions.Work(store, sessions.keys(unit, 0))
+    held = gathered(unit.sessions)
+    return unit, held, sessions.Work(store, sessions.keys(held, 0))
 
 
 def test_who_records_a_call_knows_who_began_it_without_a_further_question():
-    unit, work = unit_of(CALL, store := stored(*CHAIN))
+    unit, held, work = unit_of(CALL, store := stored(*CHAIN))
     store.asked = 0
-    assert [one.origin.name for one in chained.began_with(work, unit, unit.singles)] == ["100000000000000000001"]
+    assert [one.origin.name for one in chained.began_with(work, held, unit.singles)] == ["100000000000000000001"]
     assert store.asked == 0
 
 
@@ -150,8 +151,8 @@ def test_without_any_time_a_key_proves_nothing():
     """An id of a key may be one that was used before."""
     timeless = {"raw": {**made.records([CALL])[0], "eventTime": None}}
     del timeless["raw"]["userIdentity"]["sessionContext"]["attributes"]
-    unit, work = unit_of(timeless, stored(*CHAIN))
-    assert chained.began_with(work, unit, unit.singles) == []
+    unit, held, work = unit_of(timeless, stored(*CHAIN))
+    assert chained.began_with(work, held, unit.singles) == []
 
 
 def sessions_engine(batch):

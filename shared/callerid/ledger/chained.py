@@ -17,11 +17,13 @@ from callerid.judgement import Judgement, Verdict
 from callerid.ledger import sessions
 from callerid.ledger.fold import Events
 from callerid.ledger.part import Unit
+from callerid.ledger.piece import Piece, sessions_at_once
 from callerid.ledger.sessions import Issued
 from callerid.ledger.traced import Traced
 from callerid.ledger.work import Work
 from callerid.reasons import REASONS
 from callerid.trace.chain import Drift, drift
+from callerid.trace.held import Held
 from callerid.trace.link import Basis, Link, merged
 
 
@@ -32,24 +34,24 @@ class Finding(NamedTuple):
     events: Events
 
 
-def began_with(work: Work, unit: Unit, records: Iterable[Occurrence]) -> list[Traced]:
+def began_with(work: Work, held: Held, records: Iterable[Occurrence]) -> list[Traced]:
     """Return whom the sessions of records began with, for each of which that is certain."""
-    links: dict[str, Link] = {}
-    for held in unit.sessions:
-        links |= held.issues | held.singles
+    links = held.issues | held.singles
     found = (sessions.traced_of(work, links[one.record_id]) for one in records if one.record_id in links)
     return [one for one in found if one is not None and one.basis is Basis.ATTESTED]
 
 
-def drifted(work: Work, unit: Unit, fresh: Sequence[Occurrence], *, is_last: bool, now: float) -> list[Finding]:
-    """Return the drifts of a unit's sessions that nobody was told of, and note that they are told with this write.
+def drifted(work: Work, piece: Piece, fresh: Sequence[Occurrence], *, now: float) -> list[Finding]:
+    """Return the drifts of a piece's sessions that nobody was told of, and note that they are told with this write.
 
-    ``fresh`` and ``is_last`` are as for :func:`sessions.keep`. Of more sessions than a write has room for the
-    others are told when they next make a call.
+    ``fresh`` is as for :func:`sessions.keep_calls`. Of more sessions than a write has room for the others are told when
+    they next make a call.
     """
-    links = [*sessions.issues_of(unit, fresh, is_last=is_last), *sessions.new_calls(unit, fresh, is_last=is_last)]
+    unit, held = piece.unit, piece.held
+    issues = held.of(fresh, is_last=False).issues if piece.singles else held.issues
+    links = [*issues.values(), *sessions.new_calls(held, fresh)]
     found: dict[str, list[tuple[Link, Drift]]] = {}
-    left = sessions.at_once(work)
+    left = sessions_at_once(work.most_writes)
     for link in sorted(links, key=lambda link: (link.time or "", link.record_id)):
         issued = sessions.made_with(work, link)
         one = _drift(link, issued)

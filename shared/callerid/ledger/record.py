@@ -15,6 +15,7 @@ from callerid.access import Occurrence
 from callerid.judgement import Verdict
 from callerid.ledger.fold import Briefing, Events, fold, keys_of_finding, withdraw
 from callerid.ledger.part import UNDATED, Unit, merged
+from callerid.ledger.piece import Piece, chunks, halves
 from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Aside, Count, Counted, Hour, Marker, Seen, Source, tag
 from callerid.ledger.store import Key, Store
 from callerid.ledger.traced import Traced
@@ -22,8 +23,6 @@ from callerid.ledger.work import TooManyError, Work, settle
 
 _END = "~"
 """Sorts behind every digest."""
-_ROWS_OF_UNIT = 4
-"""Count, seen, source and a share of the marker; a finding has three more. An estimate: what is too much is split."""
 _HEARD_SECONDS = 300
 """How fine the ledger knows when a source was last heard; finer would write at every batch."""
 
@@ -33,14 +32,6 @@ class Recorded(NamedTuple):
 
     records: int = 0
     findings: int = 0
-
-
-class _Piece(NamedTuple):
-    """A part of a unit that is written at once; ``is_last`` where the unit is complete with it."""
-
-    unit: Unit
-    singles: Sequence[Occurrence]
-    is_last: bool
 
 
 class Recorder:
@@ -63,9 +54,9 @@ class Recorder:
         done = self._done(marker)
         ordered = [unit for unit in merged(units) if unit.digest > done]
         total = Recorded()
-        chunks = list(_chunks(ordered, self._store.most_writes))
-        for index, chunk in enumerate(chunks):
-            end = _END if index == len(chunks) - 1 else ""
+        written = list(chunks(ordered, self._store.most_writes))
+        for index, chunk in enumerate(written):
+            end = _END if index == len(written) - 1 else ""
             added = self._write(chunk, marker, end, now)
             total = Recorded(total.records + added.records, total.findings + added.findings)
         return total
@@ -76,22 +67,22 @@ class Recorder:
         row = Work(self._store).get(Marker.key(marker), Marker)
         return row.done if row else ""
 
-    def _write(self, pieces: Sequence[_Piece], marker: str | None, end: str, now: float) -> Recorded:
+    def _write(self, pieces: Sequence[Piece], marker: str | None, end: str, now: float) -> Recorded:
         """Write pieces in one go, or, where they are too many rows, half by half."""
         try:
             return settle(lambda attempt: self._attempt(pieces, marker, end, now, attempt), **self._pause)
         except TooManyError:
-            first, second = _halves(pieces)
+            first, second = halves(pieces)
             added = self._write(first, marker, "", now)
             more = self._write(second, marker, end, now)
             return Recorded(added.records + more.records, added.findings + more.findings)
 
-    def _attempt(self, pieces: Sequence[_Piece], marker: str | None, end: str, now: float, attempt: int) -> Recorded:
+    def _attempt(self, pieces: Sequence[Piece], marker: str | None, end: str, now: float, attempt: int) -> Recorded:
         shard = (crc32((marker or _first_id(pieces)).encode()) + attempt) % self._store.shards
         work = Work(self._store, _keys(pieces, marker, shard))
         if marker is not None:
             pieces = _advance(work, Marker.key(marker), pieces, end, now)
-        if any(piece.unit.sessions for piece in pieces):
+        if any(piece.held.issues for piece in pieces):
             from callerid.ledger import sessions  # noqa: PLC0415  # most ledgers keep none
 
             sessions.keep_issues(work, pieces, now=now)
@@ -110,44 +101,48 @@ class _Step:
         self._shard = shard
         self._now = now
 
-    def add(self, piece: _Piece) -> Recorded:
+    def add(self, piece: Piece) -> Recorded:
         unit = piece.unit
-        fresh = [occurrence for occurrence in piece.singles if self._is_fresh(unit, occurrence)]
+        fresh = [occurrence for occurrence in piece.singles if self._is_fresh(piece, occurrence)]
         mass = unit.count if piece.is_last else 0
         if not fresh and not mass:
-            return Recorded()
+            return Recorded(0, self._tell_drifts(piece, fresh)) if piece.is_ahead else Recorded()
         times = [occurrence.time for occurrence in fresh if occurrence.time]
         if mass:
             times += [time for time in (unit.first, unit.last) if time]
         self._count(unit, len(fresh) + mass, times)
-        drifts = self._keep_sessions(piece, fresh) if unit.sessions else 0
+        drifts = self._keep_sessions(piece, fresh) if piece.held else 0
         if fresh and unit.is_finding:
-            self._tell(unit, fresh)
+            self._tell(piece, fresh)
         for source, reason, detail in unit.unreadable:
             row = Aside(source, reason, detail, self._now)
             self._work.put(Aside.key(moment.at(self._now)[:10], source, reason), row, expires=self._now + COUNTS_KEPT)
         return Recorded(len(fresh) + mass, drifts + (len(fresh) if unit.is_finding else 0))
 
-    def _tell(self, unit: Unit, fresh: Sequence[Occurrence]) -> None:
+    def _tell(self, piece: Piece, fresh: Sequence[Occurrence]) -> None:
         began: Sequence[Traced] = ()
-        if unit.sessions:
+        if piece.held:
             from callerid.ledger import chained  # noqa: PLC0415
 
-            began = chained.began_with(self._work, unit, fresh)
-        fold(self._work, unit.judgement, Events(fresh, began), self._brief, shard=self._shard, now=self._now)
+            began = chained.began_with(self._work, piece.held, fresh)
+        fold(self._work, piece.unit.judgement, Events(fresh, began), self._brief, shard=self._shard, now=self._now)
 
-    def _keep_sessions(self, piece: _Piece, fresh: Sequence[Occurrence]) -> int:
-        """Keep a unit's sessions. Tell of each whose source identity is another, and return how many they are.
+    def _keep_sessions(self, piece: Piece, fresh: Sequence[Occurrence]) -> int:
+        from callerid.ledger import sessions  # noqa: PLC0415
+
+        sessions.keep_calls(self._work, piece.held, fresh, shard=self._shard, now=self._now)
+        return self._tell_drifts(piece, fresh)
+
+    def _tell_drifts(self, piece: Piece, fresh: Sequence[Occurrence]) -> int:
+        """Tell of each session whose source identity is another, and return how many they are.
 
         They are counted beside the accesses and not among them: the verdict of the call that showed it stands, and
         the verdicts add up to the records.
         """
-        from callerid.ledger import chained, sessions  # noqa: PLC0415
+        from callerid.ledger import chained  # noqa: PLC0415
 
-        unit, is_last = piece.unit, piece.is_last
-        sessions.keep(self._work, unit, fresh, is_last=is_last, shard=self._shard, now=self._now)
-        told = 0
-        for judgement, events in chained.drifted(self._work, unit, fresh, is_last=is_last, now=self._now):
+        unit, told = piece.unit, 0
+        for judgement, events in chained.drifted(self._work, piece, fresh, now=self._now):
             self._work.fetch(keys_of_finding(judgement, self._shard))
             fold(self._work, judgement, events, self._brief, shard=self._shard, now=self._now)
             number = len(events.occurrences)
@@ -157,23 +152,24 @@ class _Step:
             told += number
         return told
 
-    def _is_fresh(self, unit: Unit, occurrence: Occurrence) -> bool:
+    def _is_fresh(self, piece: Piece, occurrence: Occurrence) -> bool:
         """Keep a record's id. Tell whether it counts as an access of its own."""
-        key = Counted.key(occurrence.access_id)
+        unit, key = piece.unit, Counted.key(occurrence.access_id)
         prior = self._work.get(key, Counted)
         if prior is None:
             self._work.put(key, _counted(unit, occurrence.record_id), expires=self._now + IDS_KEPT)
             return True
         if prior.record_id != occurrence.record_id and finding.detail(unit.judgement.access) > prior.detail:
-            self._speak(key, prior, unit, occurrence)
+            self._speak(key, prior, piece, occurrence)
         return False
 
-    def _speak(self, key: Key, prior: Counted, unit: Unit, occurrence: Occurrence) -> None:
+    def _speak(self, key: Key, prior: Counted, piece: Piece, occurrence: Occurrence) -> None:
         """Let a fuller copy of a counted access speak: its count moves, and so does what a person is told."""
+        unit = piece.unit
         self._add(prior, -1)
         self._count(unit, 1, [occurrence.time] if occurrence.time else [])
         if unit.is_finding and prior.finding is None:
-            self._tell(unit, [occurrence])
+            self._tell(piece, [occurrence])
         elif not unit.is_finding and prior.finding is not None:
             withdraw(self._work, prior.finding, shard=self._shard, now=self._now)
         counted = _counted(unit, occurrence.record_id)
@@ -236,12 +232,12 @@ class _Step:
             self._work.put(key, source, expires=self._now + COUNTS_KEPT)
 
 
-def _first_id(pieces: Sequence[_Piece]) -> str:
+def _first_id(pieces: Sequence[Piece]) -> str:
     """Return an id by which deliveries without a marker spread over the shards."""
     return next((occurrence.record_id for piece in pieces for occurrence in piece.singles), "")
 
 
-def _advance(work: Work, key: Key, pieces: Sequence[_Piece], end: str, now: float) -> Sequence[_Piece]:
+def _advance(work: Work, key: Key, pieces: Sequence[Piece], end: str, now: float) -> Sequence[Piece]:
     """Move the marker, and return what is still to be written: somebody else may count the same delivery."""
     row = work.get(key, Marker) or Marker("")
     done = end or max((piece.unit.digest for piece in pieces if piece.is_last), default="")
@@ -270,46 +266,11 @@ def _is_later(time: str, heard: str) -> bool:
     return moment.epoch(time) - moment.epoch(heard) >= _HEARD_SECONDS
 
 
-def _chunks(units: Sequence[Unit], most: int) -> Iterator[list[_Piece]]:
-    """Yield what is written at once: as many units as one write takes, and large ones in pieces."""
-    chunk: list[_Piece] = []
-    rows = 1
-    for unit in units:
-        for piece in _pieces(unit, most):
-            size = len(piece.singles) + _ROWS_OF_UNIT + 3 * unit.is_finding
-            if chunk and rows + size > most:
-                yield chunk
-                chunk, rows = [], 1
-            chunk.append(piece)
-            rows += size
-    if chunk:
-        yield chunk
-
-
-def _pieces(unit: Unit, most: int) -> Iterator[_Piece]:
-    step = max(1, most - 2 * _ROWS_OF_UNIT)
-    starts = range(0, max(1, len(unit.singles)), step)
-    for start in starts:
-        yield _Piece(unit, unit.singles[start : start + step], is_last=start == starts[-1])
-
-
-def _halves(pieces: Sequence[_Piece]) -> tuple[Sequence[_Piece], Sequence[_Piece]]:
-    middle = len(pieces) // 2
-    if middle:
-        return pieces[:middle], pieces[middle:]
-    (piece,) = pieces
-    middle = len(piece.singles) // 2
-    if not middle:
-        raise AssertionError("one record needs more rows than a write of this store may have")
-    first = _Piece(piece.unit, piece.singles[:middle], is_last=False)
-    return [first], [_Piece(piece.unit, piece.singles[middle:], piece.is_last)]
-
-
-def _keys(pieces: Sequence[_Piece], marker: str | None, shard: int) -> Iterator[Key]:
+def _keys(pieces: Sequence[Piece], marker: str | None, shard: int) -> Iterator[Key]:
     """Yield the rows that pieces touch, to be read together."""
     if marker is not None:
         yield Marker.key(marker)
-    for unit, singles, _ in pieces:
+    for unit, singles, _, held in pieces:
         yield from (Counted.key(occurrence.access_id) for occurrence in singles)
         yield Count.key(unit.day, unit.route, shard)
         if unit.hour != UNDATED and unit.judgement.verdict is not Verdict.UNREADABLE:
@@ -317,9 +278,9 @@ def _keys(pieces: Sequence[_Piece], marker: str | None, shard: int) -> Iterator[
             yield Source.key(access.cloud or "", access.account or "", unit.region, unit.day)
             if unit.judgement.verdict is not Verdict.OUT_OF_SCOPE:
                 yield Seen.key(unit.route)
-        if unit.sessions:
+        if held:
             from callerid.ledger import sessions  # noqa: PLC0415
 
-            yield from sessions.keys(unit, shard)
+            yield from sessions.keys(held, shard)
         if unit.is_finding:
             yield from keys_of_finding(unit.judgement, shard)

@@ -1,9 +1,9 @@
 """The ledger's index of sessions: what issued each, what each went on to do, kept as long as a session can live.
 
-Written in the same transaction as the record itself, so a session is there where its record was counted, and once.
-A row stands where a trace or the next record looks for it: a key's session under the key, all else under a mark and
-in the order of time. A session's own row also says who its chain began with, as far as that was known when it was
-written: whoever asks about one record asks once.
+Written in the same transaction as the record itself, or, of more than one holds, before it: a session is there where
+its record was counted, and once. A row stands where a trace or the next record looks for it: a key's session under the
+key, all else under a mark and in the order of time. A session's own row also says who its chain began with, as far as
+that was known when it was written: whoever asks about one record asks once.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from callerid.access import Occurrence, Outcome
 from callerid.envelope import Batch
 from callerid.judgement import Judgement
 from callerid.ledger.part import UNDATED, Unit
+from callerid.ledger.piece import Piece, sessions_at_once
 from callerid.ledger.rows import digest
 from callerid.ledger.store import Key, Store
 from callerid.ledger.traced import Traced
@@ -37,6 +38,8 @@ _ISSUES_HELD = 4
 """Issues of one access key's id, which is used again, though years apart; copies of one call are among them."""
 _USES_HELD = 48
 """Sessions, or hours of calls, under one mark: two days of an account's."""
+_POINTERS = 20
+"""From how many marks one issue is pointed to. A token asked for through more accounts than that is nobody's habit."""
 _TIME = len("2026-11-02T03:04:05")
 
 
@@ -140,73 +143,52 @@ def _called(link: Link, caller: bytes, service: str) -> Link:
     return replace(link, access_id=calls_id(caller, hour), last=link.time, calls=((service, 1),), **own)
 
 
-def keys(unit: Unit, shard: int) -> Iterator[Key]:
-    """Yield the rows that :func:`keep` reads or writes, to be read together with the unit's others."""
-    for held in unit.sessions:
-        for link in held.issues.values():
-            yield _place(link)
-            yield from _pointers(link)
-            yield from (_row_of(mark) for mark in _of_key(link.uses))
-        for link in (*held.singles.values(), *held.calls.values()):
-            yield _calls_row(link.uses[0], shard)
-            yield from (_row_of(mark) for mark in _of_key(link.uses))
+def keys(held: Held, shard: int) -> Iterator[Key]:
+    """Yield the rows that are read or written of sessions, to be read together with what counts their records."""
+    for link in held.issues.values():
+        yield _place(link)
+        yield from _pointers(link)
+        yield from (_row_of(mark) for mark in _of_key(link.uses))
+    for link in (*held.singles.values(), *held.calls.values()):
+        yield _calls_row(link.uses[0], shard)
+        yield from (_row_of(mark) for mark in _of_key(link.uses))
 
 
-def keep_issues(work: Work, parts: Iterable[tuple[Unit, Sequence[Occurrence], bool]], *, now: float) -> None:
-    """Add the issues of units to the sessions, all that go into one write at once.
+def keep_issues(work: Work, pieces: Iterable[Piece], *, now: float) -> None:
+    """Add the issues of pieces to the sessions, all that go into one write at once.
 
-    Of each unit come the records that are written, and whether the unit is complete with them. In order of time,
-    for the order of units says nothing: who uses what was issued finds it. Both copies of a call are kept, though it
-    counts once, for each shows what the other leaves out; what is known is not written again.
+    In order of time, for the order of units says nothing: who uses what was issued finds it. Both copies of a call are
+    kept, though it counts once, for each shows what the other leaves out; what is known is not written again.
     """
     found = [
-        (link, unit.judgement.caller.name if unit.judgement.caller else "")
-        for unit, records, is_last in parts
-        for link in issues_of(unit, records, is_last=is_last)
+        (link, piece.unit.judgement.caller.name if piece.unit.judgement.caller else "")
+        for piece in pieces
+        for link in piece.held.issues.values()
     ]
     for link, caller in sorted(found, key=lambda pair: (pair[0].time or "", pair[0].record_id)):
         _keep_issue(work, link, caller, now)
 
 
-def issues_of(unit: Unit, records: Iterable[Occurrence], *, is_last: bool) -> Iterator[Link]:
-    """Yield the calls of a unit that issued credentials, of the records that are written."""
-    ids = {occurrence.record_id for occurrence in records}
-    for held in unit.sessions:
-        for record_id, link in held.issues.items():
-            if record_id in ids or (is_last and not unit.singles):
-                yield link
+def keep_calls(work: Work, held: Held, fresh: Iterable[Occurrence], *, shard: int, now: float) -> None:
+    """Add calls to the sessions that they were made in, in the unit of work that counts them.
 
-
-def keep(work: Work, unit: Unit, fresh: Sequence[Occurrence], *, is_last: bool, shard: int, now: float) -> None:
-    """Add what is new of a unit to the sessions, in the unit of work that counts it.
-
-    ``fresh`` are its records that were not counted before; the mass goes with the last piece of it. Sessions' calls
-    beyond a sixth of what one write may hold are not kept: those of the most calls are.
+    ``fresh`` are the records that were not counted before. Sessions' calls beyond a sixth of what one write may hold
+    are not kept: those of the most calls are.
     """
-    keep_issues(work, [(unit, fresh, is_last)], now=now)
     calls: dict[str, list[Link]] = {}
-    for link in new_calls(unit, fresh, is_last=is_last):
+    for link in new_calls(held, fresh):
         calls.setdefault(link.access_id, []).append(link)
     sums = sorted(
         map(together, calls.values()), key=lambda link: (-sum(count for _, count in link.calls), link.access_id)
     )
-    for link in sums[: at_once(work)]:
+    for link in sums[: sessions_at_once(work.most_writes)]:
         _keep_calls(work, link, shard, now)
 
 
-def at_once(work: Work) -> int:
-    """Return of how many sessions one unit writes a row at most."""
-    return max(1, work.most_writes // 6)
-
-
-def new_calls(unit: Unit, fresh: Iterable[Occurrence], *, is_last: bool) -> list[Link]:
-    """Return the sessions' calls of a unit that were not counted before, as :func:`keep` is told."""
+def new_calls(held: Held, fresh: Iterable[Occurrence]) -> list[Link]:
+    """Return the sessions' calls that were not counted before, as :func:`keep_calls` is told."""
     ids = {occurrence.record_id for occurrence in fresh}
-    found = []
-    for held in unit.sessions:
-        found += [link for record_id, link in held.singles.items() if record_id in ids]
-        found += held.calls.values() if is_last else ()
-    return found
+    return [*(link for record_id, link in held.singles.items() if record_id in ids), *held.calls.values()]
 
 
 def _keep_issue(work: Work, link: Link, caller: str, now: float) -> None:
@@ -293,7 +275,8 @@ def _pointers(link: Link) -> list[Key]:
     if link.origin is not None and link.origin.is_end:
         marks.append(Mark(Sign.NAME, link.origin.name))
     marks.append(Mark(Sign.RECORD, link.record_id.rpartition("/")[2]))  # Google's insert id is the end of a key
-    return [_pointer("link", mark, link) for mark in marks] + [_pointer("used", mark, link) for mark in link.uses[:1]]
+    used = [_pointer("used", mark, link) for mark in link.uses[:1]]
+    return [_pointer("link", mark, link) for mark in marks[-_POINTERS:]] + used
 
 
 def _pointer(side: str, mark: Mark, link: Link) -> Key:
