@@ -353,6 +353,12 @@ def test_every_reason_has_steps_of_its_own(rule):
     )
 
 
+def test_who_is_named_is_asked_and_who_is_not_is_looked_for():
+    """A required name may be missing of somebody whom the record names all the same."""
+    nobody, somebody = samples.session_use(who=""), samples.session_use(who="arn:aws:iam::111111111111:user/alice")
+    assert [steps(alert, has_entry=False)[0].split()[0] for alert in (nobody, somebody)] == ["Find", "Ask"]
+
+
 @pytest.mark.parametrize("rung", [0, 1, 2])
 def test_a_row_of_a_newer_version_is_shown_all_the_same(rung):
     alert = samples.web_identity()

@@ -403,7 +403,7 @@ def test_the_summary_tells_of_drifts_beside_the_accesses():
     ((title, (line,)),) = [one for one in words.lists(found, str) if "source identity" in one[0]]
     assert title == "Another source identity along the chain"
     assert line == (
-        "unexpected: bob from account 111111111111 → role/ops (111111111111), 1 session, began with "
+        "unexpected: bob from account 111111111111 → role/ops (111111111111), session-use, 1 session, began with "
         "user/alice (111111111111) (`source-identity-changed`)"
     )
     assert (

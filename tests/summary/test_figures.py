@@ -84,6 +84,14 @@ def test_findings_are_told_each_with_its_count_and_whether_it_is_settled(store, 
     assert all(told.settled for told in summarize(store, W45, book).findings)
 
 
+def test_one_caller_found_at_one_target_in_two_ways_is_told_apart(book):
+    """A session asked for an account's token, and then the account was used."""
+    exported = POLICY.parent / "logs/gcp/cloudaudit.googleapis.com/data_access/2026/11/exported.jsonl"
+    found = summarize(filled(book, *map(json.loads, exported.read_text().splitlines())), W45, book)
+    lines = [line for line in words.findings(found, str) if "aws-9" in line and "cc-test-target" in line]
+    assert {line.split(", ")[1] for line in lines} == {"delegated-use", "impersonation"}
+
+
 def test_who_was_never_seen_before_is_new_where_there_is_a_before(store, book):
     found = summarize(store, W45, book)
     assert found.has_history

@@ -6,7 +6,7 @@ First how to tell whether it is expected, then what to do if it is, then how to 
 from __future__ import annotations
 
 from callerid.access import Cloud, Kind
-from callerid.alerts.describe import is_denied
+from callerid.alerts.describe import caller, is_denied
 from callerid.judgement import Line
 from callerid.ledger.rows import Alert
 
@@ -15,6 +15,7 @@ _ASK_OWNER = "Ask the caller's owner, named above, whether this is meant."
 _ASK_ORIGIN = "Ask whom the session began with, named above, whether this is meant."
 _FOLLOW = "Follow the chain of roles back to who began it."
 _ASK_WHO = "Find who made the call by its time and session; the record does not say."
+_ASK_NAMED = "Ask the caller, named above, why it came without the name that is required of it."
 _COMPARE = "Compare the two names: somebody speaks for somebody else, or a mapping is wrong."
 _WHOLE_RECORD = "Open the whole record: this copy may be abridged."
 
@@ -119,6 +120,8 @@ def steps(alert: Alert, *, has_entry: bool) -> list[str]:
     check = _CHECKS.get(alert.rule, _ASK_ABOUT_CALLER)
     if alert.began and (alert.drift is not None or check in (_ASK_WHO, _FOLLOW)):
         check = _ASK_ORIGIN
+    elif check is _ASK_WHO and caller(alert).name:
+        check = _ASK_NAMED
     stop = _STOPS_OF_REASON.get(alert.rule) or _stop(alert.line)
     return [check, f"*Expected:* {expected}", f"*Not expected:* {stop}"]
 

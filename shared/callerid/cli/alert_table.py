@@ -73,7 +73,8 @@ def _target(alert: Alert) -> Text:
     text = Text(short(line.target or "") or STEPS.get(line.kind or "", "–"))
     if line.outcome == Outcome.DENIED:
         text.append("\ndenied", style="bold")
-    return text.append(f"\n{alert.rule}", style="italic")
+    kind = f", {line.kind}" if line.kind and line.target else ""
+    return text.append(f"\n{alert.rule}{kind}", style="italic")
 
 
 def _message(alert: Alert, due: Mapping[str, Due]) -> str:

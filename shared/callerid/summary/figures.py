@@ -86,6 +86,8 @@ class Told(Struct):
     settled: bool | None
     """None where no alert is known for it."""
     severity: str = ""
+    kind: str = ""
+    """What sort of access it was, where that is known: one caller at one target may be found in several ways."""
     began: tuple[str, ...] = ()
     """Whom the sessions began with, where the record does not say and the ledger's sessions do; a few of them."""
     began_partly: bool = False
@@ -272,7 +274,7 @@ def _told(verdict: str, hour: _Hour, counts: Counts | None) -> Told:
 def _of_alert(told: Told, counts: Counts) -> Told:
     """Add what only the alert knows; of an origin that of its latest window."""
     alert, tally = counts
-    told.settled, told.severity = alert.settled is not None, alert.severity
+    told.settled, told.severity, told.kind = alert.settled is not None, alert.severity, alert.line.kind or ""
     told.began, told.began_partly = tuple(one.name for one in alert.began), tally.traced < tally.count
     return told
 

@@ -178,7 +178,8 @@ def _finding(told: Told, name: Name, often: str) -> str:
     denied = "" if not told.denied else ", denied" if told.denied == told.count else f", {told.denied:,} denied"
     state = {True: ", settled", False: "", None: ""}[told.settled]
     codes = ", ".join(f"`{code}`" for code in told.reasons)
-    return f"{told.verdict}: {who}{origin}{target}, {often}{denied}{_began(told, name)}{state} ({codes})"
+    kind = f", {told.kind}" if told.kind else ""
+    return f"{told.verdict}: {who}{origin}{target}{kind}, {often}{denied}{_began(told, name)}{state} ({codes})"
 
 
 def _began(told: Told, name: Name) -> str:
