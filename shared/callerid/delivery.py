@@ -49,10 +49,10 @@ def document(data: bytes, damage: str | None = None, detail: str = "") -> Iterat
 
 
 def _document(data: bytes, damage: str | None) -> Iterator[Item]:
-    if damage is None and not data.strip():
+    start = data[:_SNIFF_BYTES].lstrip()
+    if damage is None and not start and not data.strip():
         yield Unreadable("not-a-log", "", "expected JSON, got an empty file")
         return
-    start = data[:_SNIFF_BYTES].lstrip()
     if damage is None and start[:1] not in (b"{", b"["):
         yield Unreadable("not-a-log", "", "expected JSON, an object or a list")
         return

@@ -259,7 +259,7 @@ class _Chunks:
 
 def _whole_blocks(data: bytes) -> Iterator[Block]:
     """Yield the blocks of what is unpacked already."""
-    if data.startswith(_BYTE_ORDER_MARK):  # noqa: FURB188  # removeprefix would copy what has none, too
+    if data.startswith(_BYTE_ORDER_MARK):  # noqa: FURB188  # a bytearray's removeprefix copies what has none, too
         data = data[len(_BYTE_ORDER_MARK) :]
     if data.find(b"\n", 0, BLOCK_BYTES) < 0 or not _begins_lines(data[:BLOCK_BYTES]):
         yield Block(data, is_lines=False)
@@ -341,11 +341,11 @@ def _cut(data: bytes) -> list[bytes]:
 
     It takes more than a block to tell where one ends, so that it makes no difference in which pieces the data came.
     """
-    blocks, start = [], 0
+    blocks, start, view = [], 0, memoryview(data)  # of which bytes are made at once, were it a bytearray
     while len(data) - start > BLOCK_BYTES:
         end = data.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or data.find(b"\n", start + BLOCK_BYTES) + 1
         if not end:
             break
-        blocks.append(data[start:end])
+        blocks.append(bytes(view[start:end]))
         start = end
-    return [*blocks, data[start:]]
+    return [*blocks, bytes(view[start:])]
