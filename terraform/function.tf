@@ -132,6 +132,7 @@ resource "google_cloudfunctions2_function" "monitor" {
       CALLERID_POLICY     = var.policy
       CALLERID_SECOND_WAY = "pubsub:${google_pubsub_topic.second_way.id}"
       CALLERID_TIMEZONE   = var.time_zone
+      CALLERID_SESSIONS   = var.sessions ? "on" : "off"
     }
 
     secret_environment_variables {

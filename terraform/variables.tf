@@ -261,6 +261,12 @@ variable "runbooks_url" {
   }
 }
 
+variable "sessions" {
+  description = "Whether the ledger keeps sessions for a day or two, to trace them; it writes six times as much."
+  type        = bool
+  default     = false
+}
+
 variable "labels" {
   description = "Labels for everything that has labels, beside `app`."
   type        = map(string)

@@ -75,7 +75,7 @@ def briefing(book: Book | None) -> Briefing:
 class Monitor:
     """Judges and records what arrives. ``now`` gives the time of receipt in seconds since 1970.
 
-    ``sessions`` keeps what ``trace`` walks along, at two more rows for each crossing.
+    ``sessions`` keeps what ``trace`` walks along, at some seven more rows for each crossing.
     """
 
     def __init__(self, book: Book, store: Store, *, now: Callable[[], float], sessions: bool = False) -> None:

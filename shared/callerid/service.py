@@ -36,7 +36,7 @@ class Settings(Struct, frozen=True):
     portal: str = ""
     runbooks: str = ""
     sessions: str = "off"
-    """``on`` keeps sessions, for ``callerid trace --ledger``."""
+    """``on`` keeps sessions: alerts name whom one began with, and ``callerid trace --ledger`` finds them."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:

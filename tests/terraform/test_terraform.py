@@ -286,7 +286,11 @@ def required(policy: str | None) -> list[str]:
 def test_every_variable_says_its_type_and_what_it_is_and_refuses_what_is_not():
     bodies = blocks("variable")
     assert all("  description = " in body and "  type " in body for body in bodies.values())
-    assert {name for name, body in bodies.items() if "validation {" not in body} == {"firestore_location", "labels"}
+    assert {name for name, body in bodies.items() if "validation {" not in body} == {
+        "firestore_location",
+        "labels",
+        "sessions",
+    }
 
 
 def test_every_output_says_what_it_is():
@@ -302,6 +306,7 @@ def test_the_function_gets_these_settings():
         "CALLERID_PORTAL",
         "CALLERID_RUNBOOKS",
         "CALLERID_SECOND_WAY",
+        "CALLERID_SESSIONS",
         "CALLERID_SLACK_TOKEN",
         "CALLERID_TIMEZONE",
     }
