@@ -55,6 +55,8 @@ def test_several_processes_fill_one_ledger(url, filled, tmp_path):
     figures = [
         json.loads(run("summary", "--ledger", one, "--week", "2026-W45", "--format", "json")) for one in (url, other)
     ]
+    for seen in (one for figure in figures for one in figure["new"]):
+        seen["last"] = seen["last"][:10]  # it is written once a day, by whichever record came first
     assert figures[0] == figures[1]
 
 
