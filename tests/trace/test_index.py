@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 
 import msgspec
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from callerid import delivery
 from callerid.envelope import Batch
 from callerid.trace.index import LogIndex
-from callerid.trace.link import Sign, Source
-from callerid.trace.needle import Needles
+from callerid.trace.link import Mark, Sign, Source
 from callerid.trace.query import parse, together
-from callerid.trace.read import Calls, Kept, link_of, reader_of
+from callerid.trace.read import Calls, Kept, issuer_of, link_of, reader_of, texts_of
+from callerid.trace.shelf import AWS, GOOGLE, OF_AWS, USED_BY, WHOLE
+from callerid.trace.words import last_word
 from tests.trace import made
 from tests.trace.test_links import SAMPLES, SECRETS, changed, paths, values
 from tests.trace.test_stories import CASES
@@ -75,22 +77,49 @@ def test_whatever_a_link_is_asked_for_by_stands_in_what_is_kept(place, value):
     """Otherwise a record could be passed over unread that somebody asks for."""
     record = changed(*place, value)
     for kept, link in (*issues(record), *callers(record)):
-        names = {link.who, link.made, link.access_id, *link.names, *(at.record_id for at in link.records)}
-        names |= {mark.value for mark in (*link.makes, *link.uses)}
-        for query in map(parse, filter(None, names)):
-            found = Needles(query).may_be_in(msgspec.msgpack.encode([kept]), [kept.caller])
-            assert found or not query.wants(link)
+        names = {link.who, link.made, *link.names, *(() if link.calls else (at.record_id for at in link.records))}
+        names |= {mark.value for mark in (*link.makes, *link.uses)} | ({link.access_id} if link.makes else set())
+        held, data = words_in(texts_of([kept])), msgspec.msgpack.encode([kept])
+        for word in map(last_word, filter(None, names)):
+            assert not word or (word in held and (word in data or b"\\" in kept.caller))
 
 
-def test_what_holds_nothing_of_a_name_is_passed_over():
-    needles = Needles(parse("arn:aws:iam::111111111111:role/deploy"))
-    assert needles.may_be_in(b"xx assumed-role/deploy/run-7", [b"{}"])
-    assert not needles.may_be_in(b"xx assumed-role/other/run-7", [b"{}"])
+@given(changes, values)
+def test_marks_that_are_taken_for_a_records_own_texts_are(place, value):
+    """Every word of them is looked up, and in what is kept the whole of them."""
+    record = changed(*place, value)
+    for kept, link in (*issues(record), *callers(record)):
+        held, data = words_in(texts_of([kept])), msgspec.msgpack.encode([kept])
+        for mark in (*link.makes, *link.uses):
+            if mark.sign in WHOLE:
+                assert words_in(mark.value.encode()) <= held
+                assert mark.value.encode() in data or b"\\" in kept.caller
 
 
-@pytest.mark.parametrize("name", ["ärger", "", "ends/"])
-def test_a_name_that_cannot_be_looked_for_by_its_letters_passes_nothing_over(name):
-    assert Needles(parse(name)).may_be_in(b"xx", [b"{}"])
+@given(changes, values)
+def test_marks_are_looked_for_only_among_what_can_bear_them(place, value):
+    """Which cloud issues a mark, and whose issues alone are made with it."""
+    record = changed(*place, value)
+    for kept, link in (*issues(record), *callers(record)):
+        own = issuer_of(kept)
+        assert all((AWS if mark.sign in OF_AWS else GOOGLE) == own for mark in link.makes)
+        assert all(USED_BY.get(mark.sign, own) == own for mark in link.uses)
+
+
+def words_in(data):
+    """The words of some text, as a file's alphabet tells them from blanks."""
+    return {word for piece in re.split(rb"[^0-9A-Za-z_.@+=~\x80-\xff-]", data) if (word := piece)}
+
+
+@pytest.mark.parametrize("name", ["nightly", "role/nightly", "nightly/", "a:b[c/nightly]", "x nightly"])
+def test_the_last_word_of_a_name_is_what_is_looked_for(name):
+    assert last_word(name) == b"nightly"
+
+
+def test_a_name_without_a_word_passes_nothing_over():
+    """What stands in every part is looked for among all of them."""
+    steps = [CALL, {"call": {**CALL["call"], "id": "c2", "by": "role//", "key": "ASIAEXAMPLEEXAMPLE002"}}]
+    assert [link.names[-1] for link in asked(made.lines(steps), parse("/"))] == ["/"]
 
 
 CALL = {"call": {"id": "c1", "at": "03:01:00", "by": "role/nightly", "key": "ASIAEXAMPLEEXAMPLE001", "began": "03:00:00"}}  # fmt: skip
@@ -161,10 +190,10 @@ def test_a_time_that_is_asked_for_later_is_found_as_well():
     ]  # fmt: skip
     with index_of(made.lines(steps), parse("nobody")) as index:
         for number in numbers[:20]:
-            month, mark = 1 + number // 100, (Sign.KEY, f"ASIAEXAMPLEEXAM{number:05}")
+            month, mark = 1 + number // 100, Mark(Sign.KEY, f"ASIAEXAMPLEEXAM{number:05}")
             span = f"2026-{month:02}-01T00:00:00Z", f"2026-{month:02}-03T00:00:00Z"
             assert [link.record_id for link in index.issues(mark, span)] == [f"a{number}"]
             assert list(index.issues(mark, ("2027-01-01T00:00:00Z", None))) == []
-        role = Sign.ROLE, f"arn:aws:iam::{made.ACCOUNT}:role/r"
+        role = Mark(Sign.ROLE, f"arn:aws:iam::{made.ACCOUNT}:role/r")
         assert len(list(index.issues(role, (None, None)))) == len(numbers)
         assert len(list(index.issues(role, ("2026-03-01T00:00:00Z", "2026-03-03T00:00:00Z")))) == 100

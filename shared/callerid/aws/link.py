@@ -103,6 +103,26 @@ class Issue(Struct, frozen=True, array_like=True, tag="aws"):
         """Return its own time, for it is one call."""
         return self.time
 
+    def texts(self) -> Iterator[str | None]:
+        """Yield the texts, beside the caller's, that its link's names and marks are made of."""
+        yield from (self.record_id, self.shared_id, self.switched_from)
+        request, response = self.request, self.response
+        yield from (request.role_arn, request.session_name, request.source_identity, request.token_id, request.target)
+        yield from (response.source_identity, response.token_id)
+        yield from _issued(response.credentials, response.assumed)
+        yield from _issued(None, response.federated)
+        for one in response.sets[:1]:
+            yield one.source_identity
+            yield from _issued(one.credentials, one.assumed)
+
+
+def _issued(credentials: _Credentials | None, session: _Session | None) -> Iterator[str | None]:
+    if credentials is not None:
+        yield credentials.key
+    if session is not None:
+        yield session.arn
+        yield session.assumed_id
+
 
 _STS = "sts.amazonaws.com"
 _ISSUES: dict[str, tuple[str, Kind | None, int]] = {

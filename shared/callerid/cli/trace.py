@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 @click.option(
     "--ledger", metavar="URL", help="Trace in a ledger's sessions; sqlite:///FILE, dynamodb://…, firestore://…."
 )
+@click.option(
+    "--index", metavar="FILE", help="Keep the index of LOGS in FILE, and read only what it does not hold yet."
+)
 @click.option("--forward", is_flag=True, help="Also what was done with it: each call, or from a ledger how many.")
 @click.option(
     "--format",
@@ -37,6 +40,7 @@ def trace(
     query: str,
     paths: tuple[str, ...],
     ledger: str | None,
+    index: str | None,
     forward: bool,
     format_: str,
     since: str | None,
@@ -52,6 +56,8 @@ def trace(
     Each link says how good it is. attested: a shared identifier that one issue fits. correlated: the same name within
     the life of the session, or several that fit. inferred: a name only.
 
+    With --index the next question costs no reading; without LOGS the index alone is asked.
+
     LOGS are files, folders, patterns and logging://PROJECT?since=TIME, as `callerid scan` reads them; with --forward
     they are read twice, so of what comes through a pipe single calls are not listed.
 
@@ -61,11 +67,14 @@ def trace(
     from callerid.trace import run
 
     files.settle_memory()
-    if bool(paths) == bool(ledger):
-        raise click.UsageError("give either LOGS or --ledger URL")
+    if bool(paths or index) == bool(ledger):
+        raise click.UsageError("give either LOGS or --ledger URL; --index FILE goes with LOGS, or alone")
     try:
         wanted = run.query(query, since=since, until=until, policy=policy)
-        found = run.in_ledger(ledger, wanted, forward) if ledger else run.in_logs(paths, wanted, forward=forward)
+        if index:
+            found = run.in_index(index, paths, wanted, forward=forward)
+        else:
+            found = run.in_ledger(ledger, wanted, forward) if ledger else run.in_logs(paths, wanted, forward=forward)
     except run.InputError as error:
         raise WrongInputError(str(error)) from error
     for line in run.shown(found, format_, limit) if found.chains else ():

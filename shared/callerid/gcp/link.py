@@ -83,6 +83,11 @@ class Issue(Struct, frozen=True, array_like=True, tag="gcp"):
         """Return its own time, for it is one call."""
         return self.time
 
+    def texts(self) -> Iterator[str | None]:
+        """Yield the texts, beside the caller's, that its link's names and marks are made of."""
+        yield from (self.record_id, self.resource_name, self.labels.email, self.labels.unique_id, self.request.name)
+        yield from (self.metadata.mapped_principal, self.metadata.mapped_principal_camel, *self.metadata.delegation)
+
 
 def issues(entries: Sequence[Entry]) -> list[int]:
     """Return the places of the calls that may issue a token. Every entry passes here."""

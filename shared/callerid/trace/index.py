@@ -21,7 +21,7 @@ from callerid.trace.chain import Span, whole
 from callerid.trace.link import Link, Mark, Source
 from callerid.trace.query import Query
 from callerid.trace.read import HOUR, Calls, LinkReader, calls_id, reader_of
-from callerid.trace.shelf import Shelf
+from callerid.trace.shelf import Shelf, temporary
 
 _HELD = 10_000
 """Callers whose calls are counted in memory; at about 2 KB each, 20 MB. Then they go into the file."""
@@ -52,11 +52,11 @@ class _Calls(Struct):
 
 
 class LogIndex:
-    """An index of log files for one query; a context manager, at whose end nothing is left."""
+    """An index of log files for one query; a context manager, at whose end nothing is left but a shelf that is kept."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: Query, shelf: Shelf | None = None) -> None:
         self._query = query
-        self._shelf = Shelf(query)
+        self._shelf = shelf or temporary(query)
         self._picked: list[Link] = []
         """Single calls that the query names by their id."""
         self._calls: dict[int, _Calls] = {}
@@ -84,6 +84,12 @@ class LogIndex:
         self._count(reader, batch, name, issues)
         if len(self._calls) > _HELD:
             self._spill()
+
+    def look(self, path: str) -> None:
+        """Read one file for no more than the single calls that the query names by their id."""
+        for batch, name in batches(path):
+            reader = reader_of(batch)
+            self._pick(reader, batch, name, frozenset(reader.issues(batch.records)))
 
     def _pick(self, reader: LinkReader, batch: Batch, name: str, issues: frozenset[int]) -> None:
         """Note single calls that the query names by their id."""
@@ -133,7 +139,7 @@ class LogIndex:
     def finish(self) -> None:
         """Write what is still in memory."""
         self._spill()
-        self._shelf.write()
+        self._shelf.finish()
 
     def issues(self, mark: Mark, span: Span, /) -> Iterator[Link]:
         """Return the calls of a time that issued what bears the mark."""
@@ -145,7 +151,7 @@ class LogIndex:
 
     def asked(self) -> list[Link]:
         """Return the links that the query names: single calls, issues, sessions' calls."""
-        return whole((*self._shelf.wanted(), *self._picked), self)
+        return whole((*self._shelf.wanted(self._query), *self._picked), self)
 
 
 def _link(reader: LinkReader, batch: Batch, index: int, name: str) -> Link:

@@ -5,7 +5,7 @@ Of most records nobody ever asks, so what is kept is less than a :class:`~caller
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, assert_never
 
@@ -58,6 +58,10 @@ class Calls(Struct, frozen=True, array_like=True, tag="calls"):
     at: Source
     services: dict[str, int]
 
+    def texts(self) -> tuple[str | None, ...]:
+        """Return nothing: by all that their link is asked for the caller is."""
+        return ()
+
 
 Kept = aws_link.Issue | gcp_link.Issue | Calls
 
@@ -73,6 +77,30 @@ def link_of(kept: Kept) -> Link:
             return _of_calls(kept)
         case _:
             assert_never(kept)
+
+
+def issuer_of(kept: Kept) -> Cloud | None:
+    """Return which cloud issued something; calls did not."""
+    if isinstance(kept, aws_link.Issue):
+        return Cloud.AWS
+    return Cloud.GCP if isinstance(kept, gcp_link.Issue) else None
+
+
+def texts_of(every: Iterable[Kept]) -> bytes:
+    """Return the texts that links' names and marks are made of, one below the other."""
+    callers: set[bytes] = set()
+    others: list[str | None] = []
+    for kept in every:
+        if b"\\" in kept.caller:  # an escape such as \u0041 may hide a letter
+            others += _shown(link_of(kept))
+        callers.add(kept.caller)
+        others += kept.texts()
+    return b"\n".join((*callers, "\n".join(filter(None, others)).encode(errors="replace")))
+
+
+def _shown(link: Link) -> Iterator[str | None]:
+    yield from (link.who, link.made, *link.names)
+    yield from (mark.value for mark in (*link.makes, *link.uses))
 
 
 def _of_calls(calls: Calls) -> Link:

@@ -22,6 +22,7 @@ from callerid.sources.cloud import BrokenOffError
 from callerid.trace import index as logs
 from callerid.trace import show
 from callerid.trace.chain import Index, Step, back, behind, forward, steps
+from callerid.trace.kept import KeptError, KeptIndex, told
 from callerid.trace.link import Link
 from callerid.trace.query import Query, parse, together
 
@@ -110,6 +111,26 @@ def each_in_logs(paths: Sequence[str], queries: Sequence[Query], *, forward: boo
     for result in results:
         result.broken_off = tuple(broken_off)
     return results
+
+
+def in_index(path: str, paths: Sequence[str], wanted: Query, *, forward: bool) -> Result:
+    """Return what the index that is kept in a file shows, brought up to date with the logs at ``paths``.
+
+    Single calls are the logs' alone: with ``forward``, or where nothing else is named so, the logs are read for them.
+
+    Raises:
+        InputError: for a path that names nothing, and an index that cannot be used.
+    """
+    try:
+        found = files.find(paths)
+        with told(path), KeptIndex(path, wanted, is_new=bool(found)) as index:
+            index.update(found)
+            result = _result(index, index.asked(), wanted, is_forward=forward)
+    except (files.NoFileError, KeptError) as error:
+        raise InputError(str(error)) from error
+    if forward:
+        result.calls = _each(found, result.chains, {})
+    return result
 
 
 def is_read_once(path: str) -> bool:
