@@ -159,6 +159,20 @@ def test_the_index_of_logs_leaves_nothing_behind(tmp_path, monkeypatch, story):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "query", ["role/crosscloud-test-aws-9", "arn:aws:iam::111111111111:role/crosscloud-test-aws-9"]
+)
+def test_a_role_is_found_by_the_name_that_a_scan_prints(query):
+    """In whichever account it is, and also where it came through a pool."""
+    found = run(query, LOGS)
+    assert "= OpenID Connect subject repo:acme/app:environment:production" in found.stdout
+
+
+def test_a_bare_name_is_not_taken_for_another_of_the_same_end():
+    assert run("role/test-aws-9", LOGS).exit_code == 1
+    assert run("user/crosscloud-test-aws-9", LOGS).exit_code == 1
+
+
 def test_a_pipe_is_read_once_so_its_single_calls_are_not_listed(story):
     """It neither waits for a second writer nor fails."""
     import os

@@ -11,6 +11,8 @@ from callerid.names import arn, principal
 from callerid.trace.link import Link, Mark, Sign
 
 _KEY = re.compile(r"A[SK]IA[A-Z0-9_]{12,124}", re.ASCII)
+_SHORT = re.compile(r"(?:role|user)/[^/:\s]+")
+"""A role or user of whichever account, as the table of a scan prints it."""
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
@@ -24,6 +26,8 @@ class Query(Struct, frozen=True):
     records: frozenset[str]
     since: str | None = None
     until: str | None = None
+    shorts: frozenset[str] = frozenset()
+    """Roles and users by their bare names."""
 
     def wants(self, link: Link) -> bool:
         """Tell whether a link is one that was asked for. Every link passes here once."""
@@ -31,6 +35,7 @@ class Query(Struct, frozen=True):
             is_named = self.names and (
                 not self.names.isdisjoint(link.names) or link.who in self.names or link.made in self.names
             )
+            is_named = is_named or (self.shorts and not self.shorts.isdisjoint((_short(link.who), _short(link.made))))
             if not is_named and not (self.records and not link.calls and self._names_record(link)):
                 return False
         return self.in_time(link)
@@ -51,18 +56,28 @@ class Query(Struct, frozen=True):
         return (self.since is None or last >= self.since) and (self.until is None or first <= self.until)
 
 
+def _short(name: str | None) -> str | None:
+    """Return the bare name of an ARN's role or user, also of one that came through a pool."""
+    held = principal.parse(name) if name else None
+    found = arn.parse(held.subject if held else name or "")
+    if found is None:
+        return None
+    return f"{'role' if found.type == 'assumed-role' else found.type}/{found.name}"
+
+
 def parse(text: str, *, names: Iterable[str] = (), since: str | None = None, until: str | None = None) -> Query:
     """Return the query that a text is. ``names`` are further names of the same caller, from the policy.
 
     A record's id, an access key's id, the ARN of a session or role, a principal or service account say by their
-    form what they are; anything else is a name: a subject, a session name, a source identity, a unique id.
+    form what they are; anything else is a name: a subject, a session name, a source identity, a unique id, or
+    ``role/NAME``, which logs alone are searched for, as it leaves the account open.
     """
     text = principal.canonical(text) if principal.is_principal(text) else text
     every = [_marks(name) for name in (text, *names)]
     wanted = frozenset(mark for marks in every for mark in marks)
     named = frozenset(mark.value for mark in wanted if mark.sign is Sign.NAME)
     records = frozenset(mark.value for mark in wanted if mark.sign is Sign.RECORD)
-    return Query(text, wanted, named, records, since, until)
+    return Query(text, wanted, named, records, since, until, frozenset(filter(_SHORT.fullmatch, (text, *names))))
 
 
 def together(queries: Sequence[Query]) -> Query:
@@ -74,6 +89,7 @@ def together(queries: Sequence[Query]) -> Query:
         frozenset(record for query in queries for record in query.records),
         queries[0].since,
         queries[0].until,
+        frozenset(name for query in queries for name in query.shorts),
     )
 
 
