@@ -25,11 +25,11 @@ def key(number: int) -> str:
 
 def issue(number: int, caller: str) -> dict:
     """An AssumeRole of one second; those of a service are counted as a mass, a person's by their ids."""
-    arn = f"arn:aws:sts::111111111111:assumed-role/work/s{number}"
+    arn = f"arn:aws:sts::111111111111:assumed-role/worker/s{number}"
     return {
         "eventTime": f"2026-11-02T03:{number // 60:02d}:{number % 60:02d}Z", "eventSource": "sts.amazonaws.com",
         "eventName": "AssumeRole", "awsRegion": "us-east-1", "userIdentity": json.loads(caller),
-        "requestParameters": {"roleArn": "arn:aws:iam::111111111111:role/work", "roleSessionName": f"s{number}"},
+        "requestParameters": {"roleArn": "arn:aws:iam::111111111111:role/worker", "roleSessionName": f"s{number}"},
         "responseElements": {"credentials": {"accessKeyId": key(number)}, "assumedRoleUser": {"arn": arn, "assumedRoleId": f"AROAEXAMPLE:s{number}"}},
         "eventID": f"e{number}", "recipientAccountId": "111111111111",
     }  # fmt: skip

@@ -25,13 +25,15 @@ _KEY = re.compile(r"[A-Z0-9_]{12,128}")
 """An id of an access key, in capitals: no secret key and no token looks like it."""
 
 
-class _Attributes(Struct, frozen=True):
+class Attributes(Struct, frozen=True):
+    """When a session began."""
+
     created: str | None = field(name="creationDate", default=None)
 
 
 class _Context(Struct, frozen=True):
     issuer: SessionIssuer | None = field(name="sessionIssuer", default=None)
-    attributes: _Attributes | None = None
+    attributes: Attributes | None = None
     source_identity: str | None = field(name="sourceIdentity", default=None)
 
 
@@ -173,4 +175,4 @@ def _origin_of_session(who: Caller, name: str | None) -> Origin | None:
 def role_without_path(text: str | None) -> str | None:
     """Return a role's ARN without its path, which a session's ARN does not show."""
     found = arn.role_of(text)
-    return f"arn:{found.partition}:iam::{found.account}:role/{found.name}" if found else None
+    return found.arn if found else None

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from callerid import moment
 from callerid.access import Cloud, Kind, Outcome
-from callerid.aws.caller import GOOGLE, Caller, actor, key_id, made_with_arn, role_without_path
+from callerid.aws.caller import GOOGLE, Attributes, Caller, actor, key_id, made_with_arn, role_without_path
 from callerid.aws.record import Additional, Record, Tag
 from callerid.decode import decode
 from callerid.names import arn
@@ -28,12 +28,8 @@ _ROLE_S, _FEDERATION_S, _ROOT_S = 12 * _HOUR_S, 36 * _HOUR_S, 900
 """The longest that a session lives: of a role, of GetFederationToken and GetSessionToken, of AssumeRoot."""
 
 
-class _Attributes(Struct, frozen=True):
-    created: str | None = field(name="creationDate", default=None)
-
-
 class _Context(Struct, frozen=True):
-    attributes: _Attributes | None = None
+    attributes: Attributes | None = None
 
 
 class _Began(Struct, frozen=True):

@@ -132,7 +132,7 @@ def _traced(wanted: list[Query], logs: tuple[str, ...], ledger: str | None) -> l
         return []
     try:
         if ledger:
-            return [run.in_ledger(ledger, query, is_forward=True) for query in wanted]
+            return [run.in_ledger(ledger, query, forward=True) for query in wanted]
         files.settle_memory()
         return run.each_in_logs(logs, wanted, forward=True)
     except run.InputError as error:

@@ -73,8 +73,10 @@ def trace(
         wanted = run.query(query, since=since, until=until, policy=policy)
         if index:
             found = run.in_index(index, paths, wanted, forward=forward)
+        elif ledger:
+            found = run.in_ledger(ledger, wanted, forward=forward)
         else:
-            found = run.in_ledger(ledger, wanted, forward) if ledger else run.in_logs(paths, wanted, forward=forward)
+            found = run.in_logs(paths, wanted, forward=forward)
     except run.InputError as error:
         raise WrongInputError(str(error)) from error
     for line in run.shown(found, format_, limit) if found.chains else ():

@@ -234,9 +234,9 @@ def _of_subject(subject: str | None) -> tuple[Mark, ...]:
     found = arn.parse(subject)
     if found is None or found.type not in ("role", "assumed-role", "federated-user"):
         return ()
-    if found.type == "role":
-        role = f"arn:{found.partition}:iam::{found.account}:role/{found.name}"
-        return (Mark(Sign.OUTBOUND, subject), Mark(Sign.ROLE, role))
+    role = arn.role_of(subject)
+    if found.type == "role" and role is not None:
+        return (Mark(Sign.OUTBOUND, subject), Mark(Sign.ROLE, role.arn))
     return (Mark(Sign.SESSION, subject),)
 
 

@@ -37,7 +37,11 @@ class Finding(NamedTuple):
 def began_with(work: Work, held: Held, records: Iterable[Occurrence]) -> list[Traced]:
     """Return whom the sessions of records began with, for each of which that is certain."""
     links = held.issues | held.singles
-    found = (sessions.traced_of(work, links[one.record_id]) for one in records if one.record_id in links)
+    return _certain(work, (links[one.record_id] for one in records if one.record_id in links))
+
+
+def _certain(work: Work, links: Iterable[Link]) -> list[Traced]:
+    found = (sessions.traced_of(work, link) for link in links)
     return [one for one in found if one is not None and one.basis is Basis.ATTESTED]
 
 
@@ -95,8 +99,7 @@ def _finding(work: Work, unit: Unit, pairs: Sequence[tuple[Link, Drift]]) -> Fin
         error=None,
     )
     judgement = Judgement(Verdict.UNEXPECTED, access, (reason.code,), reason.severity, unit.judgement.caller)
-    traced = (sessions.traced_of(work, link) for link, _ in pairs)
-    began = [whom for whom in traced if whom is not None and whom.basis is Basis.ATTESTED]
+    began = _certain(work, (link for link, _ in pairs))
     return Finding(judgement, Events([_occurrence(link, unit) for link, _ in pairs], began, one))
 
 

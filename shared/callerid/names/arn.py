@@ -23,6 +23,11 @@ class Role(NamedTuple):
     account: str
     name: str
 
+    @property
+    def arn(self) -> str:
+        """Return the role's own ARN without its path, which a session's ARN does not show."""
+        return f"arn:{self.partition}:iam::{self.account}:role/{self.name}"
+
 
 class Principal(NamedTuple):
     """The parts of a principal's ARN; ``session`` is set for a role session alone."""
@@ -75,7 +80,7 @@ def role_arn(text: str | None) -> str | None:
     role = role_of(text)
     if role is None or text is None or ":role/" in text:
         return text if role else None
-    return f"arn:{role.partition}:iam::{role.account}:role/{role.name}"
+    return role.arn
 
 
 def account_of(text: str | None) -> str | None:

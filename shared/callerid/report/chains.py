@@ -252,17 +252,11 @@ def _drift(drift: Drift) -> str:
 
 
 def _services(link: Link) -> list[tuple[str, int]]:
-    """Return the services that were called most, and the rest of them as one."""
-    ordered = sorted(link.calls, key=lambda call: (-call[1], call[0]))
-    shown = [(names.whole(service) or "–", number) for service, number in ordered[:_SERVICES]]
-    rest = sum(number for _, number in ordered[_SERVICES:])
-    return shown + ([("others", rest)] if rest else [])
+    return [(names.whole(service) or "–", number) for service, number in show.most(link.calls, _SERVICES)]
 
 
 def _call(link: Link) -> str:
-    """Return a call's name without the package that Google writes before it."""
-    name = link.call
-    return names.whole(".".join(name.split(".")[-2:]) if name.startswith("google.") else name) or "a call"
+    return names.whole(show.without_package(link.call)) or "a call"
 
 
 def _name(text: str) -> names.Name:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from callerid.names import arn, principal
+from callerid.names.short import short
 from callerid.trace.link import Link, Mark, Sign
 
 _KEY = re.compile(r"A[SK]IA[A-Z0-9_]{12,124}", re.ASCII)
@@ -57,12 +58,9 @@ class Query(Struct, frozen=True):
 
 
 def _short(name: str | None) -> str | None:
-    """Return the bare name of an ARN's role or user, also of one that came through a pool."""
+    """Return a name as a scan prints it; of one that came through a pool the subject's."""
     held = principal.parse(name) if name else None
-    found = arn.parse(held.subject if held else name or "")
-    if found is None:
-        return None
-    return f"{'role' if found.type == 'assumed-role' else found.type}/{found.name}"
+    return short(held.subject if held else name).name if name else None
 
 
 def parse(text: str, *, names: Iterable[str] = (), since: str | None = None, until: str | None = None) -> Query:
@@ -116,4 +114,4 @@ def _signs(text: str) -> tuple[Sign, ...]:
 
 def _role(text: str) -> str:
     found = arn.role_of(text)
-    return f"arn:{found.partition}:iam::{found.account}:role/{found.name}" if found else text
+    return found.arn if found else text

@@ -28,8 +28,6 @@ from callerid.trace.query import Query, parse, together
 
 MOST = 1000
 """Chains that are walked for one query; a role may have millions of sessions."""
-
-
 _CALLS = 100_000
 """Single calls that are gathered for one query."""
 
@@ -154,7 +152,7 @@ def _starts(index: logs.LogIndex, queries: Sequence[Query]) -> Iterator[tuple[Qu
         yield query, asked if len(queries) == 1 else [link for link in asked if query.wants(link)]
 
 
-def in_ledger(url: str, wanted: Query, is_forward: bool) -> Result:  # noqa: FBT001  # the command's own flag
+def in_ledger(url: str, wanted: Query, *, forward: bool) -> Result:
     """Return what a ledger's sessions show.
 
     Raises:
@@ -162,7 +160,7 @@ def in_ledger(url: str, wanted: Query, is_forward: bool) -> Result:  # noqa: FBT
     """
     try:
         with closing(connect(url)) as store:
-            return in_store(store, wanted, forward=is_forward)
+            return in_store(store, wanted, forward=forward)
     except (LedgerUrlError, UnavailableError) as error:
         raise InputError(str(error)) from error
 

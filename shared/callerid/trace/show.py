@@ -21,6 +21,7 @@ from callerid.trace.link import Link, Origin
 LONGEST = 160
 """Characters of a name in a tree; the JSON has it whole."""
 CALLS_SHOWN = 50
+SERVICES_SHOWN = 3
 _FRACTION = re.compile(r"\.\d+(?=Z$)", re.ASCII)
 Calls = Mapping[str, Sequence[Link]]
 """Of sessions' calls together, by their id: each call."""
@@ -88,7 +89,7 @@ def _line(link: Link, *, known_made: str | None = None, known_who: str | None = 
     parts = [_second(link.time) or "at an unknown time", _call(link.call) or "a call"]
     if link.calls:
         total = sum(count for _, count in link.calls)
-        services = ", ".join(f"{_short(name) or '-'} {count:,}" for name, count in _most(link.calls))
+        services = ", ".join(f"{_short(name) or '-'} {count:,}" for name, count in most(link.calls, SERVICES_SHOWN))
         parts = [_second(link.time) or "at an unknown time", f"{total:,} call{'s'[: total > 1]} ({services})"]
         if link.last and link.last != link.time:
             parts[0] += f" to {_second(link.last)}"
@@ -101,10 +102,11 @@ def _line(link: Link, *, known_made: str | None = None, known_who: str | None = 
     return " ".join((*parts, _record(link)))
 
 
-def _most(calls: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+def most(calls: Iterable[tuple[str, int]], number: int) -> list[tuple[str, int]]:
+    """Return the services that were called most, and the rest of them as one."""
     ordered = sorted(calls, key=lambda call: (-call[1], call[0]))
-    rest = sum(count for _, count in ordered[3:])
-    return ordered[:3] + ([("others", rest)] if rest else [])
+    rest = sum(count for _, count in ordered[number:])
+    return ordered[:number] + ([("others", rest)] if rest else [])
 
 
 def _record(link: Link) -> str:
@@ -129,8 +131,12 @@ def _drift(drift: Drift) -> str:
 
 
 def _call(name: str) -> str:
+    return _short(without_package(name))
+
+
+def without_package(call: str) -> str:
     """Return a call's name without the package that Google writes before it."""
-    return _short(".".join(name.split(".")[-2:]) if name.startswith("google.") else name)
+    return ".".join(call.split(".")[-2:]) if call.startswith("google.") else call
 
 
 def _short(text: str) -> str:
