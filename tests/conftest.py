@@ -13,6 +13,7 @@ from callerid.engine import Engine, unreadable
 from callerid.envelope import Batch, PassedOver, Unreadable
 from callerid.policy.book import Book
 from callerid.policy.load import parse
+from tests import parts
 
 settings.register_profile(
     "callerid",
@@ -31,6 +32,20 @@ POLICY = ROOT / "examples" / "policy.yaml"
 def book() -> Book:
     """The example policy."""
     return Book(parse(POLICY.read_bytes(), "policy.yaml"), "sha256:example")
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """The address of moto's AWS."""
+    with parts.moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """The address of Firestore's emulator: one for whoever needs it, each in a project of its own."""
+    with parts.firestore() as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

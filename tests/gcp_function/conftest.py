@@ -8,13 +8,6 @@ from tests.gcp_function.queue import Queue
 from tests.gcp_function.stage import Stage
 
 
-@pytest.fixture(scope="session")
-def emulator():
-    """The address of Firestore's emulator."""
-    with parts.firestore() as address:
-        yield address
-
-
 @pytest.fixture
 def slack():
     """A Slack of the test's own."""

@@ -18,20 +18,6 @@ from tests.ledger.memory import MemoryStore
 _names = (f"ledger-{number}" for number in count())
 
 
-@pytest.fixture(scope="session")
-def moto():
-    """The address of moto's AWS."""
-    with parts.moto() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def emulator():
-    """The address of Firestore's emulator."""
-    with parts.firestore() as address:
-        yield address
-
-
 @pytest.fixture
 def aws(moto, monkeypatch, tmp_path):
     """An environment in which boto3 finds moto's AWS, and no account of the developer's."""

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from tests.ledger.conftest import aws, emulator, moto, project, table
+from tests.ledger.conftest import aws, project, table
 
-__all__ = ["aws", "emulator", "moto", "project", "table"]
+__all__ = ["aws", "project", "table"]
 
 
 @pytest.fixture(params=["sqlite", "dynamodb", "firestore"])
