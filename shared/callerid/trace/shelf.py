@@ -28,7 +28,7 @@ from callerid.trace.chain import Span
 from callerid.trace.link import Link, Mark, Sign, seconds, together
 from callerid.trace.query import Query
 from callerid.trace.read import Kept, issuer_of, link_of, texts_of
-from callerid.trace.words import PARTS, Part, Words
+from callerid.trace.words import PARTS, Part, Words, span_of
 
 _HELD = 128
 """What one part holds. Twice as many take as long to put away, and one of them twice as long to read."""
@@ -143,7 +143,7 @@ class Shelf:
         if not every:
             return
         has_escape = any(b"\\" in kept.caller for kept in every)
-        times = _times(every)
+        times = span_of(time for kept in every for time in (kept.time, kept.last))
         issued_by = issuer_of(every[0])
         of = issued_by and issued_by.value
         query = "INSERT INTO part (issued_by, has_escape, first, last) VALUES (?, ?, ?, ?)"
@@ -289,10 +289,3 @@ def _open(span: Span) -> tuple[str, str]:
 def _wider(span: Span, by_s: int) -> Span:
     first, last = span
     return first and moment.at(max(0.0, seconds(first) - by_s)), last and moment.at(min(_END_S, seconds(last) + by_s))
-
-
-def _times(every: Iterable[Kept]) -> tuple[str | None, str | None]:
-    """Return the first and the last time; None where a record shows none, for it is of every time."""
-    times = {time for kept in every for time in (kept.time, kept.last)}
-    known = [time for time in times if time is not None]
-    return (min(known), max(known)) if len(known) == len(times) else (None, None)

@@ -55,6 +55,13 @@ class Part(NamedTuple):
     texts: bytes
 
 
+def span_of(every: Iterable[str | None]) -> Span:
+    """Return the first and the last of some times; None where a record shows none, for it is of every time."""
+    times = set(every)
+    known = [time for time in times if time is not None]
+    return (min(known), max(known)) if len(known) == len(times) else (None, None)
+
+
 def last_word(text: str) -> bytes:
     """Return what of a text stands letter by letter in every record that it is a name of; empty where nothing does."""
     return (text.encode(errors="replace").translate(_PLAIN).split() or [b""])[-1]
@@ -80,9 +87,7 @@ class Words:
     def note(self, parts: Sequence[Part], issued_by: str | None) -> int:
         """Note the words of at most :data:`PARTS` parts of one sort, and return their segment's number."""
         entries = array("I", sorted(self._entries(parts)))
-        times = [time for part in parts for time in part[1:3]]
-        known = [time for time in times if time is not None]
-        span = (min(known), max(known)) if len(known) == len(times) else (None, None)
+        span = span_of(time for part in parts for time in (part.first, part.last))
         row = (issued_by, *span, msgspec.msgpack.encode([part.id for part in parts]))
         query = "INSERT INTO segment (issued_by, first, last, parts) VALUES (?, ?, ?, ?)"
         segment = self._db.execute(query, row).lastrowid or 0
