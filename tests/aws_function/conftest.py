@@ -87,14 +87,14 @@ class Stack:
     Another resource is written as ``<Name>``, its attribute as ``<Name.Attribute>``.
     """
 
-    def __init__(self, template: dict[str, Any], parameters: dict[str, str]) -> None:
+    def __init__(self, template: dict[str, Any], parameters: dict[str, str], *, called: str = "callerid") -> None:
         self._template = template
         self._names = {
             "AWS::AccountId": ACCOUNT,
             "AWS::NoValue": None,
             "AWS::Partition": "aws",
             "AWS::Region": REGION,
-            "AWS::StackName": "callerid",
+            "AWS::StackName": called,
             "AWS::URLSuffix": "amazonaws.com",
         }
         for name, parameter in template["Parameters"].items():

@@ -141,6 +141,25 @@ def test_tasks_are_called_every_minute_and_every_week(full):
     assert {found.get("State", "ENABLED") for found in schedules.values()} == {"ENABLED"}
 
 
+NAMED = {
+    "AWS::Events::EventBus": "Name",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+"""What has a name of its own, where it has one: it must be the only one of that name in its account and region."""
+
+
+def test_two_stacks_in_one_region_share_no_name(full):
+    """Also where SAM gives the name: a schedule's is that of the function and its event, unless left out."""
+    names = [
+        {(kind, found[key]) for kind, key in NAMED.items() for found in stack.of(kind).values() if key in found}
+        for stack in (full, Stack(translated(), EVERYTHING, called="another"))
+    ]
+    assert names[0] & names[1] == set()
+
+
 def test_each_function_logs_into_a_group_of_its_own_that_forgets(full):
     groups = full.of("AWS::Logs::LogGroup")
     assert {group["RetentionInDays"] for group in groups.values()} == {"90"}
