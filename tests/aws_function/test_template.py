@@ -428,6 +428,16 @@ def test_alarms_can_be_published_to_the_encrypted_topic(full, bare):
     assert "AlarmsEmail" not in bare.resources
 
 
+@pytest.mark.parametrize("level", PARAMETERS["template.yaml LogLevel"]["AllowedValues"])
+def test_no_level_of_the_log_keeps_the_metrics_back(level):
+    """A metric is a line without a level: it counts as INFO, and a higher level would have Lambda drop it."""
+    stack = Stack(translated(), {**NOTHING, "LogLevel": level})
+    assert {function["LoggingConfig"]["ApplicationLogLevel"] for function in stack.of(FUNCTION).values()} <= {
+        "DEBUG",
+        "INFO",
+    }
+
+
 # Parameters
 
 
