@@ -50,11 +50,16 @@ class Batch:
     def _message(self, record: SQSRecord) -> None:
         """Read one message. An event waits for the others, a log file is recorded at once."""
         name = f"sqs:{record.message_id}"
-        files = inbox.log_files(record.body)
-        if not files:
-            self._events.append((record.message_id, Delivery(name, list(inbox.event(record.body)))))
-        for file in files:
-            self._log_file(file)
+        try:
+            files = inbox.log_files(record.body)
+            if not files:
+                self._events.append((record.message_id, Delivery(name, list(inbox.event(record.body)))))
+            for file in files:
+                name = f"s3://{file.bucket}/{file.key}"
+                self._log_file(name, file)
+        except Exception as error:
+            self._errors.append(f"{name}: {type(error).__name__}: {error}")  # the processor keeps it to itself
+            raise
 
     def _record_events(self) -> list[str]:
         if not self._events:
@@ -66,12 +71,11 @@ class Batch:
             return [message for message, _ in self._events]
         return []
 
-    def _log_file(self, file: inbox.LogFile) -> None:
+    def _log_file(self, name: str, file: inbox.LogFile) -> None:
         """Read a log file as it comes in, each piece recorded before the next is read."""
         if time.time() > self._deadline - FILE_SECONDS:
-            raise OutOfTimeError(file.key)
+            raise OutOfTimeError("not begun, there is no time left")
         body = self._s3.get_object(Bucket=file.bucket, Key=file.key)["Body"]
-        name = f"s3://{file.bucket}/{file.key}"
         for part in inbox.parts(body):
             self._received.add(self._service.receive([Delivery(name, part.items)], marker=part.marker))
 
@@ -82,7 +86,7 @@ class Batch:
         return get_session().create_client("s3")
 
     def report(self, log: Logger, metrics: Metrics, *, request: str) -> None:
-        """Log one line for the batch and the JSON of each finding, and count; never a raw record."""
+        """Log one line for the batch, the JSON of each finding and why what comes again failed; never a raw record."""
         received = self._received
         lag = time.time() - moment.epoch(received.newest) if received.newest else None
         for finding in (*received.findings, *received.unreadable):
@@ -96,7 +100,7 @@ class Batch:
         if lag is not None:
             metrics.add_metric("LagSeconds", MetricUnit.Seconds, lag)
         if self._errors:
-            log.error("batch failed", errors=self._errors, request=request)
+            log.error("failed", errors=self._errors, request=request)
         log.info(
             "batch",
             request=request,

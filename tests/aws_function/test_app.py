@@ -65,9 +65,12 @@ def test_a_record_that_comes_by_the_bus_and_in_a_log_file_counts_once(stage):
 
 
 def test_only_what_failed_comes_again(stage):
-    """A log file that is not there yet fails alone; what else is in the batch is recorded."""
+    """A log file that is not there yet fails alone; what else is in the batch is recorded, and the log says why."""
     with stage.run("judge") as judge:
         answer = judge.invoke(batch(event(record(1)), created("missing.json.gz"), event(record(2)))).answer
+        (line,) = [line for line in judge.lines() if line.get("level") == "ERROR"]
+    (error,) = line["errors"]
+    assert error.startswith(f"s3://{BUCKET}/missing.json.gz: NoSuchKey: An error occurred (NoSuchKey)")
     assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
     assert counts(stage.store) == {"identified allowed": 2}
 
