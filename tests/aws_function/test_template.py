@@ -89,15 +89,15 @@ def test_each_function_is_told_what_it_needs_and_no_more(full):
     told = {name: set(function["Environment"]["Variables"]) for name, function in full.of(FUNCTION).items()}
     common = {
         "CALLERID_POLICY",
-        "CALLERID_LEDGER",
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
         "LOG_LEVEL",
     }
+    ledger = {"CALLERID_LEDGER"}
     sender = {"SLACK_SECRET", "CHANNEL", "SECOND_WAY", "TIMEZONE", "PORTAL", "RUNBOOKS"}
     assert told["CheckPolicy"] == common
-    assert told["Judge"] == common | {"CALLERID_SESSIONS"}
-    assert told["Tasks"] == common | {f"CALLERID_{name}" for name in sender}
+    assert told["Judge"] == common | ledger | {"CALLERID_SESSIONS"}
+    assert told["Tasks"] == common | ledger | {f"CALLERID_{name}" for name in sender}
     settings = full.resources["Tasks"]["Environment"]["Variables"]
     assert settings["CALLERID_LEDGER"] == "dynamodb://<Ledger>"
     assert settings["CALLERID_SLACK_SECRET"] == NOTHING["SlackSecretArn"]
@@ -130,6 +130,13 @@ def test_a_faulty_policy_stops_a_deployment_before_it_replaces_what_runs(full):
     assert check["ServiceTimeout"] > full.resources["CheckPolicy"]["Timeout"]
     for name in ("Judge", "Tasks"):
         assert translated()["Resources"][name]["DependsOn"] == "PolicyCheck"
+
+
+def test_a_first_deployment_with_a_faulty_policy_leaves_nothing_behind():
+    """A table that is kept and protected is not rolled back, so none is made before the policy is found good."""
+    resources = translated()["Resources"]
+    assert resources["Ledger"]["DependsOn"] == "PolicyCheck"
+    assert resources["DeadLetters"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_tasks_are_called_every_minute_and_every_week(full):
@@ -317,9 +324,8 @@ def test_the_function_on_google_cloud_is_given_a_ledger_that_it_understands(full
 def test_a_ledger_on_google_cloud_takes_the_place_of_the_table():
     """The roles get names, for the provider to name them, and may no longer use the table, which stays."""
     stack = Stack(translated(), {**NOTHING, "FirestoreLedger": FIRESTORE})
-    for function in stack.of(FUNCTION).values():
-        assert function["Environment"]["Variables"]["CALLERID_LEDGER"] == FIRESTORE
     for name in ("Judge", "Tasks"):
+        assert stack.resources[name]["Environment"]["Variables"]["CALLERID_LEDGER"] == FIRESTORE
         assert stack.resources[f"{name}Role"]["RoleName"] == f"callerid-{name.lower()}"
         assert not LEDGER.keys() & grants(stack, f"{name}Role").keys()
     assert "Ledger" in stack.resources
@@ -358,7 +364,8 @@ def test_the_ledger_is_kept_encrypted_and_forgets_only_what_it_may(full):
 @pytest.mark.parametrize("name", ["Ledger", "DeadLetters"])
 def test_what_cannot_be_made_again_outlives_the_stack(name):
     resource = translated()["Resources"][name]
-    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert resource["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate")
+    assert resource["UpdateReplacePolicy"] == "Retain"
 
 
 # When callerid is what is broken
