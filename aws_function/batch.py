@@ -18,7 +18,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from aws_function import inbox
 from callerid import moment
+from callerid.ledger.store import RefusedError, UnavailableError
 from callerid.monitor import Delivery, Received
+from callerid.policy.standing import NoPolicyError
 from callerid.service import Service
 
 FILE_SECONDS = 20.0
@@ -45,7 +47,7 @@ class Batch:
         with processor(event["Records"], handler=self._message, lambda_context=context):
             processor.process()
         failures = [item["itemIdentifier"] for item in processor.response()["batchItemFailures"]]
-        return failures + self._record_events()
+        return failures + self._record(self._events)
 
     def _message(self, record: SQSRecord) -> None:
         """Read one message. An event waits for the others, a log file is recorded at once."""
@@ -61,14 +63,18 @@ class Batch:
             self._errors.append(f"{name}: {type(error).__name__}: {error}")  # the processor keeps it to itself
             raise
 
-    def _record_events(self) -> list[str]:
-        if not self._events:
+    def _record(self, events: list[tuple[str, Delivery]]) -> list[str]:
+        """Record events, all together, or each alone where one of them is to blame; return which are to come again."""
+        if not events:
             return []
         try:
-            self._received.add(self._service.receive([delivery for _, delivery in self._events]))
+            self._received.add(self._service.receive([delivery for _, delivery in events]))
         except Exception as error:  # noqa: BLE001  # counted and reported; the messages come again
-            self._errors.append(f"{type(error).__name__}: {error}")
-            return [message for message, _ in self._events]
+            if len(events) > 1 and _is_of_one(error):
+                return [message for event in events for message in self._record([event])]
+            name = events[0][1].name if len(events) == 1 else f"{len(events)} events"
+            self._errors.append(f"{name}: {type(error).__name__}: {error}")
+            return [message for message, _ in events]
         return []
 
     def _log_file(self, name: str, file: inbox.LogFile) -> None:
@@ -111,3 +117,8 @@ class Batch:
             passed_over=dict(received.passed_over),
             lag_seconds=lag,
         )
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Tell what a single record brings about from a ledger or a policy that is away: then asking again is in vain."""
+    return isinstance(error, RefusedError) or not isinstance(error, (UnavailableError, NoPolicyError))

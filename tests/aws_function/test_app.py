@@ -75,6 +75,17 @@ def test_only_what_failed_comes_again(stage):
     assert counts(stage.store) == {"identified allowed": 2}
 
 
+def test_what_the_ledger_never_takes_comes_again_alone(stage):
+    """A record beyond DynamoDB's size of a key brings back nothing that came with it."""
+    long = {**stranger(1), "eventID": "x" * 450_000}
+    with stage.run("judge") as judge:
+        answer = judge.invoke(batch(event(record(1)), event(long), event(record(2)))).answer
+        (line,) = [line for line in judge.lines() if line.get("level") == "ERROR"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert [error.partition(": ")[0] for error in line["errors"]] == ["sqs:message-1"]
+    assert counts(stage.store) == {"identified allowed": 2}
+
+
 def test_one_unreadable_record_among_ten_goes_aside_and_the_rest_goes_on(stage):
     with stage.run("judge") as judge:
         answer = judge.invoke(batch("{half a rec", *(event(record(number)) for number in range(9)))).answer

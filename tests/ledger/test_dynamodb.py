@@ -8,7 +8,7 @@ import yaml
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from callerid.ledger.dynamodb import DynamoStore, table_definition, time_to_live
-from callerid.ledger.store import ConflictError, Key, UnavailableError, Write
+from callerid.ledger.store import ConflictError, Key, RefusedError, UnavailableError, Write
 from tests.conftest import ROOT
 
 ONE, TWO = Key("p", "1"), Key("p", "2")
@@ -148,6 +148,20 @@ def test_any_other_refusal_is_told_with_table_and_action_and_no_secret(error, to
         DynamoStore(FakeClient(error), "t").commit([Write(ONE, b"{}", None), Write(TWO, b"{}", None)])
     assert str(raised.value) == f"DynamoDB table t: TransactWriteItems: {told}"
     assert "SECRET" not in repr(raised.getrepr(chain=True))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (refusal("ValidationException", "Item size exceeded"), RefusedError),
+        (refusal("TransactionCanceledException", reasons=["None", "ValidationError"]), RefusedError),
+        (refusal("ThrottlingException"), UnavailableError),
+    ],
+)
+def test_what_the_table_never_takes_is_told_from_what_it_does_not_take_now(error, kind):
+    with pytest.raises(UnavailableError) as raised:
+        DynamoStore(FakeClient(error), "t").commit([Write(ONE, b"{}", None), Write(TWO, b"{}", None)])
+    assert raised.type is kind
 
 
 def test_a_table_that_is_not_there_is_told(aws):

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
-from callerid.ledger.store import ConflictError, Key, Stored, UnavailableError, Write
+from callerid.ledger.store import ConflictError, Key, RefusedError, Stored, UnavailableError, Write
 
 if TYPE_CHECKING:
     from callerid.ledger.to_aws import Role
@@ -36,6 +36,8 @@ _ROUNDS = 6
 _CONFLICTS = {
     "ConditionalCheckFailed", "ConditionalCheckFailedException", "TransactionConflict", "TransactionConflictException",
 }  # fmt: skip
+_REFUSALS = {"ValidationException", "ValidationError"}
+"""Of a request, and of one row of a transaction."""
 # Others may quote what was sent: a refused signature quotes the signed headers, with the session token.
 _QUOTED = {"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}
 
@@ -171,7 +173,8 @@ class DynamoStore:
             if codes & _CONFLICTS:
                 raise ConflictError(f"{where}: a row is no longer what was read") from None
             told = error.response["Error"].get("Message", "") if codes & _QUOTED else ""
-            raise UnavailableError(": ".join(filter(None, [where, ", ".join(sorted(codes)), told]))) from None
+            kind = RefusedError if codes & _REFUSALS else UnavailableError
+            raise kind(": ".join(filter(None, [where, ", ".join(sorted(codes)), told]))) from None
         except BotoCoreError as error:
             raise UnavailableError(f"{where}: {error}") from error
 

@@ -51,6 +51,10 @@ class UnavailableError(Exception):
     """The store does not answer, or not now. Whether the write took place is not known; trying again is safe."""
 
 
+class RefusedError(UnavailableError):
+    """The store takes no such write, now or later: a row beyond its size. Trying again is as safe, and in vain."""
+
+
 class Store(Protocol):
     """A store of rows. Reads are consistent: they show every write that was answered before."""
 
