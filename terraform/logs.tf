@@ -7,6 +7,8 @@ locals {
   # missing, that is what has to be seen. Left out is the function itself, or its own calls would be judged, which
   # makes calls, which would be judged; and Google's agents signing in as the two accounts that call it. Whoever
   # *impersonates* the function's account is not left out: such a call carries a principal://.
+  # IAM's own SignBlob and SignJwt are deprecated, and answer all the same.
+  # https://cloud.google.com/iam/docs/migrating-to-credentials-api
   # https://cloud.google.com/logging/docs/view/logging-query-language
   filter = templatefile("${path.module}/filter.tftpl", {
     self            = local.emails.function

@@ -229,6 +229,7 @@ def entry(
         (True, entry("sts", "google.identity.sts.SecurityTokenService.WebSignIn", {})),
         (True, entry("iamcredentials", "GenerateAccessToken", {}, of=TARGET)),  # denied, and the caller redacted
         (True, entry("iamcredentials", "google.iam.credentials.v1.IAMCredentials.SignBlob", {"principalEmail": "a@example.com"}, of=TARGET)),
+        (True, entry("iam", "google.iam.admin.v1.SignJwt", {"principalEmail": "a@example.com"}, of=TARGET)),  # deprecated, and answers
         (True, entry("storage", "storage.objects.get", {"principalSubject": f"{POOL}/subject/a"})),
         (True, entry("storage", "storage.objects.get", {"principalSubject": "serviceAccount:my-gcp-project.svc.id.goog[ns/ksa]"})),
         (True, entry("storage", "storage.objects.get", {"principalEmail": TARGET, "serviceAccountDelegationInfo": [{}, {"principalSubject": f"{POOL}/subject/a"}]})),

@@ -26,6 +26,7 @@ CLAUSES = (
     "SignJwt",
     'protoPayload.serviceName="iam.googleapis.com"',
     "WorkloadIdentityPool",
+    r"\.(SignBlob|SignJwt)$",
     'protoPayload.authenticationInfo.principalSubject=~"^principal://',
     'serviceAccountDelegationInfo.principalSubject=~"^principal://',
 )

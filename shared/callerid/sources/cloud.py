@@ -31,7 +31,7 @@ FILTER = r"""(log_id("cloudaudit.googleapis.com/data_access") OR log_id("cloudau
 AND (
   (protoPayload.serviceName="sts.googleapis.com" AND protoPayload.methodName=~"\.(ExchangeToken|ExchangeOauthToken|WebSignIn)$")
   OR (protoPayload.serviceName="iamcredentials.googleapis.com" AND protoPayload.methodName=~"(^|\.)(GenerateAccessToken|GenerateIdToken|SignBlob|SignJwt)$")
-  OR (protoPayload.serviceName="iam.googleapis.com" AND protoPayload.methodName=~"WorkloadIdentityPool")
+  OR (protoPayload.serviceName="iam.googleapis.com" AND protoPayload.methodName=~"WorkloadIdentityPool|\.(SignBlob|SignJwt)$")
   OR protoPayload.authenticationInfo.principalSubject=~"^principal://|\.svc\.id\.goog\["
   OR protoPayload.authenticationInfo.principalEmail=~"^(//)?principal://"
   OR protoPayload.authenticationInfo.thirdPartyPrincipal:*
