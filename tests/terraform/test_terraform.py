@@ -235,6 +235,7 @@ def entry(
         (True, entry("storage", "storage.objects.get", {"principalEmail": TARGET, "serviceAccountDelegationInfo": [{}, {"principalSubject": f"{POOL}/subject/a"}]})),
         (True, entry("iam", "google.iam.v1.WorkloadIdentityPools.UpdateWorkloadIdentityPoolProvider", {}, log="activity")),
         (True, entry("iamcredentials", "GenerateAccessToken", {"principalEmail": SELF, "principalSubject": f"{POOL}/subject/a"}, of=SELF)),
+        (True, entry("iamcredentials", "GenerateAccessToken", {"principalEmail": SELF, "principalSubject": "serviceAccount:my-gcp-project.svc.id.goog[ns/ksa]"}, of=SELF)),
         (True, entry("iamcredentials", "GenerateIdToken", {"principalEmail": "a@example.com"}, of=PUSH)),
         (False, entry("iamcredentials", "GenerateIdToken", {"principalEmail": SELF, "principalSubject": f"serviceAccount:{SELF}"}, of=SELF)),
         (False, entry("iamcredentials", "GenerateIdToken", {"principalEmail": AGENT}, of=PUSH)),
