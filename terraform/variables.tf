@@ -137,7 +137,8 @@ variable "audit_logs" {
     Each service that is named is owned whole: what is set for it at `scope` today and not repeated here is
     removed. Look first, and repeat it (see docs/gcp.md). An exempted member is not seen at all.
 
-    null leaves audit logs alone, for whoever sets them elsewhere, with google_project_iam_policy for instance.
+    null leaves audit logs alone, for whoever sets them elsewhere, with google_project_iam_policy for instance. Where
+    callerid has set them, null or another `scope` takes them away: see "Removing it" in docs/gcp.md first.
   EOT
   type        = map(map(set(string)))
   default = {
@@ -167,7 +168,11 @@ variable "audit_logs" {
 # How it runs
 
 variable "name" {
-  description = "What everything is called after; another name makes a second, separate callerid in the same project."
+  description = <<-EOT
+    What everything is called after. Changed later, everything is made anew: with an empty ledger, without Slack's
+    token. A second callerid in the same project has its own name, its own state and, at the same scope,
+    `audit_logs = null`.
+  EOT
   type        = string
   default     = "callerid"
 
