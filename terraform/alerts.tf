@@ -70,7 +70,7 @@ locals {
       ])
       aligner = "ALIGN_MAX"
       over    = 0
-      help    = "callerid can't say something on Slack and said it here. Read it: gcloud pubsub subscriptions pull ${google_pubsub_subscription.second_way.name} --auto-ack --limit=10"
+      help    = "callerid can't say something on Slack and said it here. Read it: gcloud pubsub subscriptions pull ${google_pubsub_subscription.second_way.name} --auto-ack --limit=10 --project=${var.project_id}"
     }
     },
     # A sink's errors are counted in the project that it is in. Those of a folder or an organization are counted
