@@ -111,7 +111,7 @@ def test_a_folder_s_scope_warns_of_the_organization_s_log(google):
         ({"includeChildren": False}, "broken", "projects below"),
         ({"filter": rendered_filter().replace("GenerateIdToken|", "")}, "broken", "lacks GenerateIdToken"),
         ({"filter": rendered_filter().replace(r"|\.(SignBlob|SignJwt)$", "")}, "broken", r"lacks \.(SignBlob|SignJwt)$"),
-        ({"filter": "-- " + rendered_filter().replace("\n", "\n-- ")}, "broken", "and 13 more"),
+        ({"filter": "-- " + rendered_filter().replace("\n", "\n-- ")}, "broken", "and 14 more"),
         ({"filter": rendered_filter() + 'AND NOT severity="INFO"\n'}, "warning", "leaves out more"),
         ({"filter": ""}, "warning", "no filter"),
         (

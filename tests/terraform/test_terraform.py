@@ -20,6 +20,8 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+from callerid.access import Scope
+from callerid.delivery import document
 from tests.conftest import ROOT
 from tests.test_cases import ALL
 
@@ -265,6 +267,34 @@ def test_every_case_of_google_cloud_that_is_judged_passes_the_filter():
             stopped.append(f"{name}: {case['case']}")
     assert seen > 100
     assert stopped == []
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        f"{POOL}/subject/a",
+        f"//{POOL}/subject/a",
+        "serviceAccount:my-gcp-project.svc.id.goog[ns/ksa]",
+        "my-gcp-project.svc.id.goog[ns/ksa]",
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda name: {"principalSubject": name},
+        lambda name: {"principalEmail": name},
+        lambda name: {"principalEmail": TARGET, "serviceAccountDelegationInfo": [{"principalSubject": name}]},
+        lambda name: {"principalEmail": TARGET, "serviceAccountDelegationInfo": [{"firstPartyPrincipal": {"principalSubject": name}}]},
+        lambda name: {"principalEmail": TARGET, "serviceAccountDelegationInfo": [{"firstPartyPrincipal": {"principalEmail": name}}]},
+    ],
+    ids=["subject", "email", "hop", "nested-hop", "email-of-hop"],
+)  # fmt: skip
+def test_a_federated_identity_passes_the_filter_wherever_and_however_it_is_spelled(place, spelling):
+    """In each of these places the judge takes each of these for somebody of another identity provider."""
+    sample = entry("storage", "storage.objects.get", place(spelling))
+    (batch,) = document(json.dumps({"insertId": "1", **sample}).encode())
+    assert batch.reader.read(batch.records[0]).scope is Scope.ALWAYS
+    assert filter_for().accepts(sample)
 
 
 def whole(record: object) -> bool:

@@ -27,8 +27,9 @@ CLAUSES = (
     'protoPayload.serviceName="iam.googleapis.com"',
     "WorkloadIdentityPool",
     r"\.(SignBlob|SignJwt)$",
-    'protoPayload.authenticationInfo.principalSubject=~"^principal://',
-    'serviceAccountDelegationInfo.principalSubject=~"^principal://',
+    'protoPayload.authenticationInfo.principalSubject=~"^(//)?principal://',
+    'serviceAccountDelegationInfo.principalSubject=~"^(//)?principal://',
+    'serviceAccountDelegationInfo.firstPartyPrincipal.principalEmail=~"^(//)?principal://',
 )
 """What Terraform's filter has, and what no filter that does its work can be without."""
 LEFT_OUT = 3
