@@ -111,8 +111,9 @@ variable "policy" {
 variable "watched_service_accounts" {
   description = <<-EOT
     E-mail addresses of service accounts all of whose calls are judged, not only those that name a federated
-    caller: the accounts that your caller book requires an `origin` of. Busy accounts make this the larger part
-    of the bill.
+    caller: the accounts that your caller book requires an `origin` of, and those of its `may_reach` that persons or
+    other service accounts impersonate, where their calls count beside the impersonation. Busy accounts make this
+    the larger part of the bill.
   EOT
   type        = set(string)
   default     = []

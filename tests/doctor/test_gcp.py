@@ -110,7 +110,11 @@ def test_a_folder_s_scope_warns_of_the_organization_s_log(google):
         ({"destination": ""}, "broken", "writes to nothing"),
         ({"includeChildren": False}, "broken", "projects below"),
         ({"filter": rendered_filter().replace("GenerateIdToken|", "")}, "broken", "lacks GenerateIdToken"),
-        ({"filter": rendered_filter().replace(r"|\.(SignBlob|SignJwt)$", "")}, "broken", r"lacks \.(SignBlob|SignJwt)$"),
+        (
+            {"filter": rendered_filter().replace(r"|\.(SignBlob|SignJwt)$", "")},
+            "broken",
+            r"lacks \.(SignBlob|SignJwt)$",
+        ),
         ({"filter": "-- " + rendered_filter().replace("\n", "\n-- ")}, "broken", "and 14 more"),
         ({"filter": rendered_filter() + 'AND NOT severity="INFO"\n'}, "warning", "leaves out more"),
         ({"filter": ""}, "warning", "no filter"),
