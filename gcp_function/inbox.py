@@ -56,6 +56,8 @@ def _object(service: Service, bucket: str, name: str) -> Received:
     from callerid.sources import files, google  # noqa: PLC0415  # the second way in alone
 
     received, lines = Received(), delivery.Lines()
+    if name.endswith("/"):  # a folder, which holds nothing
+        return received
     stream = io.BufferedReader(files.Incoming(google.object_stream(bucket, name)), files.BLOCK_BYTES)
     for block in files.stream_blocks(stream):
         read = lines.read if block.is_lines else delivery.document

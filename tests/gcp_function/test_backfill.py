@@ -59,6 +59,15 @@ def test_each_object_is_read_by_the_function_and_twice_changes_nothing(stage, qu
     assert sorted(set(storage.read)) == [name for name in sorted(storage.objects) if name[-1] != "/" and "logs" in name]
 
 
+def test_a_folder_made_in_the_bucket_is_no_log(stage, storage):
+    """Cloud Storage tells of it like of any object; the listing leaves it out, too."""
+    storage.objects = {"logs/2026/": b""}
+    stage.start(**storage.environment)
+    attributes = {"eventType": "OBJECT_FINALIZE", "bucketId": "example-history", "objectId": "logs/2026/"}
+    assert stage.post("/", {"message": {"attributes": attributes, "messageId": "1"}})[0] == 200
+    assert counts(stage.store) == {}
+
+
 def test_an_object_that_is_gone_is_no_success(stage, storage):
     stage.start(**storage.environment)
     attributes = {"eventType": "OBJECT_FINALIZE", "bucketId": "example-history", "objectId": "gone"}
