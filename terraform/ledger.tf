@@ -11,6 +11,12 @@ resource "google_firestore_database" "ledger" {
   deletion_policy         = "ABANDON"
 
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED" # seven days, for a few cents
+
+  # It is for life: with another `region` the function moves and the ledger stays. A replacement would be refused, for
+  # the name is still taken, when the function is gone already.
+  lifecycle {
+    ignore_changes = [location_id]
+  }
 }
 
 # Rows go a day or so after `expires`; a row without it stays. Documents are at callerid/PARTITION/rows/SORT.

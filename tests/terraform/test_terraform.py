@@ -594,6 +594,11 @@ def test_the_ledger_is_kept_and_its_rows_expire(plans, name):
     assert all(part in field for part in ('collection = "rows"', 'field = "expires"', "ttl_config {}"))
 
 
+def test_another_region_leaves_the_ledger_where_it_is():
+    """Its place can't be changed: to replace it is to let go of what was counted, and the name is still taken."""
+    assert "ignore_changes = [location_id]" in blocks("resource")["google_firestore_database.ledger"]
+
+
 @needs_check
 @pytest.mark.parametrize(
     ("name", "optional"),
