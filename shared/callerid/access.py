@@ -7,10 +7,12 @@ them, the judge reads nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Word(StrEnum):
@@ -102,6 +104,14 @@ class Claim(NamedTuple):
     """OIDC issuer, SAML provider, trust anchor or cluster, for the forms that have one."""
 
 
+class Originator(NamedTuple):
+    """One of several who are behind a call."""
+
+    claims: tuple[Claim, ...]
+    provider: str | None = None
+    """The pool that this one comes from; a subject counts there, whatever pool another one is of."""
+
+
 class Access(Struct, frozen=True, kw_only=True):
     """What one record, and every other like it, shows of an access. Absent is None."""
 
@@ -127,8 +137,8 @@ class Access(Struct, frozen=True, kw_only=True):
     scope: Scope = Scope.NEVER
     claims: tuple[Claim, ...] = ()
     """The caller's names, the strongest first. Every one names the same caller."""
-    origins: tuple[tuple[Claim, ...], ...] = ()
-    """For a chain with several originators: the names of each further one, which must be listed too."""
+    origins: tuple[Originator, ...] = ()
+    """For a chain with several originators: each further one, which must be listed too."""
     findings: tuple[str, ...] = ()
     """Codes of reasons that the record gives by itself."""
     origin_account: str | None = None
@@ -147,6 +157,13 @@ class Access(Struct, frozen=True, kw_only=True):
     """Whether the kind names no target that an entry could list, so that only the caller is compared."""
     unlisted: str = "principal-unlisted"
     """The code of the reason that says that this caller is not in the book."""
+
+
+def by_originator(access: Access) -> Iterator[Access]:
+    """Yield an access by each of its originators alone; most have one."""
+    yield replace(access, origins=()) if access.origins else access
+    for origin in access.origins:
+        yield replace(access, claims=origin.claims, provider=origin.provider, origins=())
 
 
 def findings(*codes: str | None) -> tuple[str, ...]:

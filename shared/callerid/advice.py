@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from msgspec.structs import replace
-
-from callerid.access import Cloud
+from callerid.access import Cloud, by_originator
 from callerid.differs import differs
 from callerid.entry import ANY_DAY, entry
 from callerid.finding import rule
@@ -48,10 +46,8 @@ def advise(judgement: Judgement, book: Book) -> Advice:
 
 def _parts(judgement: Judgement, code: str, book: Book) -> list[Judgement]:
     """Judge each originator of an access for itself, and return those that the reason is about."""
-    access = judgement.access
-    alone = (replace(access, claims=claims, origins=()) for claims in (access.claims, *access.origins))
-    parts = [judge(one, book, _DAYS.get(code, ANY_DAY)) for one in alone]
-    return [part for part in parts if code in part.reasons]
+    alone = [judge(one, book, _DAYS.get(code, ANY_DAY)) for one in by_originator(judgement.access)]
+    return [part for part in alone if code in part.reasons]
 
 
 def _difference(part: Judgement, code: str, book: Book) -> Difference | None:

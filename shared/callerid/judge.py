@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope
+from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope, by_originator
 from callerid.judgement import SEVERITIES, Judgement, Severity, Verdict
 from callerid.names import github, glob
 from callerid.policy import requirements as required
@@ -134,17 +134,24 @@ def _caller(
         weighed.append(Weighed("account-unlisted" if outside else access.unlisted))
     elif caller is not None and misfit is not None and must_be_listed:
         weighed.append(Weighed(misfit))
-    is_strange = access.unlisted == "subject-unlisted" and (caller is None or misfit == "provider-unexpected")
     is_withheld = any(REASONS[code].verdict is Verdict.UNATTRIBUTABLE for code in access.findings)
-    if must_be_listed and is_strange and not is_withheld and not book.knows_provider(access):
+    if must_be_listed and not is_withheld and _is_of_nowhere(access, book, caller, misfit):
         weighed.append(Weighed("provider-unlisted"))
-    for claims in access.origins if must_be_listed else ():
-        other, misfit = _best(access, book, claims, day)
-        if other is None or misfit is not None:
-            weighed.append(Weighed(misfit or access.unlisted))
+    for part in list(by_originator(access))[1:] if must_be_listed and access.origins else ():
+        other, strays = _best(part, book, part.claims, day)
+        if other is None or strays is not None:
+            weighed.append(Weighed(strays or access.unlisted))
+        if _is_of_nowhere(part, book, other, strays):
+            weighed.append(Weighed("provider-unlisted"))
     if caller is not None and misfit is None and _is_wide(caller):
         weighed.append(Weighed("entry-wide"))
     return caller, weighed
+
+
+def _is_of_nowhere(access: Access, book: Book, caller: Entry | None, misfit: str | None) -> bool:
+    """Tell a stranger from a provider through which nobody of the book comes."""
+    is_strange = access.unlisted == "subject-unlisted" and (caller is None or misfit == "provider-unexpected")
+    return is_strange and not book.knows_provider(access)
 
 
 def _is_unnamed(access: Access) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
-from callerid.access import Claim, Form
+from callerid.access import Claim, Form, Originator
 from callerid.names import arn, principal
 
 _PREFIXES = ("serviceAccount:", "user:")
@@ -41,6 +42,12 @@ def of_subject(subject: str | None) -> tuple[Claim, ...]:
     elif len(subject) == 12 and subject.isdigit():
         claims.append(Claim(Form.AWS_ACCOUNT, subject))
     return tuple(claims)
+
+
+def originators(names: Iterable[str]) -> tuple[Originator, ...]:
+    """Return who is behind a call, each with the claims and the pool that are its own."""
+    found = ((name, principal.parse(name)) for name in names)
+    return tuple(Originator(of(name), pooled.pool if pooled else None) for name, pooled in found)
 
 
 def email_of(name: str) -> str:

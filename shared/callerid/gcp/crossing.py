@@ -185,7 +185,7 @@ def _impersonation(entry: Entry, payload: Payload) -> Access:
         outcome=outcome,
         error=error,
         claims=claim.of(origin),
-        origins=tuple(claim.of(name) for name in behind.origins[1:]),
+        origins=claim.originators(behind.origins[1:]),
         unlisted="subject-unlisted" if federated else "principal-unlisted",
         findings=findings(
             None if origin else missing(error),

@@ -144,7 +144,7 @@ def _delegated_use(entry: Entry, payload: Payload, email: str | None, behind: ch
         target=email,
         delegation=behind.names,
         claims=claim.of(first),
-        origins=tuple(claim.of(name) for name in behind.origins[1:]),
+        origins=claim.originators(behind.origins[1:]),
         unlisted="subject-unlisted" if behind.federated else "principal-unlisted",
         findings=("principal-missing",) if third_party else (),
     )
@@ -165,7 +165,7 @@ def _direct_use(entry: Entry, payload: Payload, authentication: Authentication, 
         target=payload.resource_name,
         delegation=behind.names,
         claims=claim.of(caller),
-        origins=tuple(claim.of(name) for name in behind.origins if name != caller),
+        origins=claim.originators(name for name in behind.origins if name != caller),
         unlisted="subject-unlisted",
         findings=() if caller else (missing(error),),
     )

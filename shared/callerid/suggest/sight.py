@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from callerid.access import Access, Claim, Cloud, Form, Kind, Scope
+from callerid.access import Access, Claim, Cloud, Form, Kind, Scope, by_originator
 from callerid.names import arn, principal
 from callerid.policy.book import Book
 from callerid.policy.requirements import is_generic
@@ -66,8 +66,7 @@ class Sight(Struct):
     @property
     def parts(self) -> Iterator[Access]:
         """Yield the access by each of its originators alone; most have one."""
-        for claims in (self.access.claims, *self.access.origins):
-            yield replace(self.access, claims=claims, origins=()) if self.access.origins else self.access
+        return by_originator(self.access)
 
 
 class Seen(Struct):
@@ -133,7 +132,7 @@ def _collapsed(access: Access) -> Access:
     return replace(
         access,
         claims=_roles(access.claims),
-        origins=tuple(_roles(claims) for claims in access.origins),
+        origins=tuple(origin._replace(claims=_roles(origin.claims)) for origin in access.origins),
         subject=_role_or_same(access.subject),
         principal=_principal(access),
     )
