@@ -28,6 +28,8 @@ GOOD = {
     ),
     "a glob that names an owner": HEAD
     + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:acme/*'}\n",
+    "a project's agents": HEAD
+    + "      - principal: principal://agents.global.org-1.system.id.goog/resources/aiplatform/projects/1/*\n",
     "an entry that expires": HEAD.replace("    identities", "    expires: 2027-03-31\n    identities") + AN_IDENTITY,
     "every reach": HEAD
     + AN_IDENTITY
@@ -69,6 +71,8 @@ BAD = {
     "any owner's app": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:*/app:ref:refs/heads/main'}\n", "would match everybody"),
     "any cluster": (HEAD + "      - gke: '*.svc.id.goog[prod/app]'\n", "would match everybody"),
     "any pool's alice": (HEAD + "      - principal: principal://iam.googleapis.com/projects/*/locations/global/workloadIdentityPools/p/subject/alice\n", "would match everybody"),
+    "any project's agents": (HEAD + "      - principal: principal://agents.global.org-123456789012.system.id.goog/resources/aiplatform/projects/*\n", "would match everybody"),
+    "any organisation's agent": (HEAD + "      - principal: principal://agents.global.org-*.system.id.goog/resources/aiplatform/projects/1/locations/l/reasoningEngines/7\n", "principal: expected principal://"),
     "any issuer": (HEAD + "      - oidc: {issuer: 'https://*.example.com', subject: s}\n", "a pattern can't stand for an issuer"),
     "any provider": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, provider: '*'}\n", "8:33: provider: a pattern can stand"),
     "any audience": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, audience: 'sts.*'}\n", "8:33: audience: compared as it stands"),
@@ -105,7 +109,7 @@ BAD = {
     "an account of eleven digits": ("version: 1\naws_accounts: ['11111111111']\n", "2:15: aws_accounts: expected twelve digits"),
 }  # fmt: skip
 NOT_IN_A_SCHEMA = {
-    "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any issuer", "any provider",
+    "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any project's agents", "any issuer", "any provider",
     "any audience", "an account that is none", "no end of nesting",
     "a key twice", "the same identity twice", "the same name twice", "everybody on GitHub", "everybody's environment",
     "everybody with a mailbox", "every pool", "a subject at Google without its provider",

@@ -31,7 +31,10 @@ _FORMATS = {
     "iam_user": (_USER, "arn:aws:iam::ACCOUNT:user/NAME, the account in digits"),
     "aws_account": (_ACCOUNT, "twelve digits"),
     "azure_managed_identity": (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
-    "principal": (re.compile(r"principal://iam\.googleapis\.com/.+/subject/.+"), "principal://…/subject/…"),
+    "principal": (
+        re.compile(r"principal://(iam\.googleapis\.com/.+/subject/.+|[a-z0-9.-]+\.system\.id\.goog/resources/.+)"),
+        "principal://…/subject/…, or an agent's principal://….system.id.goog/resources/…",
+    ),
     "gke": (re.compile(r"[^/\[\]]+\.svc\.id\.goog\[[^/\[\]]+/[^/\[\]]+\]"), "PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]"),
     "email": (_EMAIL, "an e-mail address"),
     "unique_id": (re.compile(r"(AIDA|AROA)[A-Z0-9]+"), "AIDA… or AROA…"),
@@ -127,7 +130,7 @@ def _is_open(identity: Identity, pattern: str) -> bool:
     if identity.oidc and github.is_issuer(arn.issuer_of(identity.oidc.issuer)):
         return re.match(r"repo:[^/@]+[/@]", prefix) is None
     if identity.principal:
-        return "/subject/" not in prefix
+        return "/subject/" not in prefix and re.search(r"/resources/[^/]+/projects/[^/]+/", prefix) is None
     if identity.gke:
         return ".svc.id.goog[" not in prefix
     return any(glob.matches(pattern, stranger) for stranger in _STRANGERS)
