@@ -22,8 +22,8 @@ def of(name: str | None) -> tuple[Claim, ...]:
         return (Claim(Form.GKE, gke), *((Claim(Form.PRINCIPAL, principal.canonical(name)),) if found else ()))
     if found:
         return (Claim(Form.PRINCIPAL, principal.canonical(name)), *of_subject(found.subject))
-    if principal.is_principal(name):
-        return (Claim(Form.PRINCIPAL, principal.canonical(name)),)
+    if principal.is_principal(name):  # one whose subject is empty names nobody, whatever pattern it would come under
+        return () if name.endswith(("/subject/", "/subjects/")) else (Claim(Form.PRINCIPAL, principal.canonical(name)),)
     email = email_of(name)
     return (Claim(Form.EMAIL, email),) if "@" in email else ()
 
