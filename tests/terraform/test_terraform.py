@@ -234,6 +234,7 @@ def entry(
         (True, entry("iam", "google.iam.admin.v1.SignJwt", {"principalEmail": "a@example.com"}, of=TARGET)),  # deprecated, and answers
         (True, entry("storage", "storage.objects.get", {"principalSubject": f"{POOL}/subject/a"})),
         (True, entry("storage", "storage.objects.get", {"principalSubject": "serviceAccount:my-gcp-project.svc.id.goog[ns/ksa]"})),
+        (True, entry("storage", "storage.objects.get", {"principalSubject": "serviceAccount:my-gcp-project.hub.id.goog[ns/ksa]"})),
         (True, entry("storage", "storage.objects.get", {"principalEmail": TARGET, "serviceAccountDelegationInfo": [{}, {"principalSubject": f"{POOL}/subject/a"}]})),
         (True, entry("iam", "google.iam.v1.WorkloadIdentityPools.UpdateWorkloadIdentityPoolProvider", {}, log="activity")),
         (True, entry("iamcredentials", "GenerateAccessToken", {"principalEmail": SELF, "principalSubject": f"{POOL}/subject/a"}, of=SELF)),

@@ -3,7 +3,8 @@
 After a token exchange a federated identity is ``principal://iam.googleapis.com/POOL/subject/VALUE``, where
 POOL is ``projects/NUMBER/locations/global/workloadIdentityPools/ID`` or
 ``locations/global/workforcePools/ID``. VALUE may hold ``/`` and ``:`` unescaped, so it is everything after
-the *first* ``/subject/``. A workload of GKE has two spellings, which :func:`gke_of` makes one.
+the *first* ``/subject/``. A workload of GKE has two spellings, which :func:`gke_of` makes one; its pool ends
+in ``.svc.id.goog``, that of an old fleet in ``.hub.id.goog``.
 
 https://cloud.google.com/iam/docs/principal-identifiers
 """
@@ -15,9 +16,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _PRINCIPAL = re.compile(r"(?://)?principal://iam\.googleapis\.com/(.+?)/subjects?/(.+)", re.DOTALL)
-_GKE_POOL = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/([^/]+\.svc\.id\.goog)")
+_GKE_POOL = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/([^/]+\.(?:svc|hub)\.id\.goog)")
 _GKE_SUBJECT = re.compile(r"ns/([^/]+)/sa/([^/]+)")
-_GKE_LEGACY = re.compile(r"(?:serviceAccount:)?([^/\[]+\.svc\.id\.goog)\[(.+)\]", re.DOTALL)
+_GKE_LEGACY = re.compile(r"(?:serviceAccount:)?([^/\[]+\.(?:svc|hub)\.id\.goog)\[(.+)\]", re.DOTALL)
 _PROVIDER = re.compile(
     r"(projects/[^/]+/locations/global/workloadIdentityPools/[^/]+|locations/global/workforcePools/[^/]+)"
     r"(?:/providers/[^/]+)?"

@@ -35,7 +35,10 @@ _FORMATS = {
         re.compile(r"principal://(iam\.googleapis\.com/.+/subject/.+|[a-z0-9.-]+\.system\.id\.goog/resources/.+)"),
         "principal://…/subject/…, or an agent's principal://….system.id.goog/resources/…",
     ),
-    "gke": (re.compile(r"[^/\[\]]+\.svc\.id\.goog\[[^/\[\]]+/[^/\[\]]+\]"), "PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]"),
+    "gke": (
+        re.compile(r"[^/\[\]]+\.(svc|hub)\.id\.goog\[[^/\[\]]+/[^/\[\]]+\]"),
+        "PROJECT.svc.id.goog[NAMESPACE/ACCOUNT]",
+    ),
     "email": (_EMAIL, "an e-mail address"),
     "unique_id": (re.compile(r"(AIDA|AROA)[A-Z0-9]+"), "AIDA… or AROA…"),
 }  # fmt: skip
@@ -132,7 +135,7 @@ def _is_open(identity: Identity, pattern: str) -> bool:
     if identity.principal:
         return "/subject/" not in prefix and re.search(r"/resources/[^/]+/projects/[^/]+/", prefix) is None
     if identity.gke:
-        return ".svc.id.goog[" not in prefix
+        return ".id.goog[" not in prefix
     return any(glob.matches(pattern, stranger) for stranger in _STRANGERS)
 
 

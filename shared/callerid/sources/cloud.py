@@ -32,12 +32,12 @@ AND (
   (protoPayload.serviceName="sts.googleapis.com" AND protoPayload.methodName=~"\.(ExchangeToken|ExchangeOauthToken|WebSignIn)$")
   OR (protoPayload.serviceName="iamcredentials.googleapis.com" AND protoPayload.methodName=~"(^|\.)(GenerateAccessToken|GenerateIdToken|SignBlob|SignJwt)$")
   OR (protoPayload.serviceName="iam.googleapis.com" AND protoPayload.methodName=~"WorkloadIdentityPool|\.(SignBlob|SignJwt)$")
-  OR protoPayload.authenticationInfo.principalSubject=~"^(//)?principal://|\.svc\.id\.goog\["
-  OR protoPayload.authenticationInfo.principalEmail=~"^(//)?principal://|\.svc\.id\.goog\["
+  OR protoPayload.authenticationInfo.principalSubject=~"^(//)?principal://|\.(svc|hub)\.id\.goog\["
+  OR protoPayload.authenticationInfo.principalEmail=~"^(//)?principal://|\.(svc|hub)\.id\.goog\["
   OR protoPayload.authenticationInfo.thirdPartyPrincipal:*
-  OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.principalSubject=~"^(//)?principal://|\.svc\.id\.goog\["
-  OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.firstPartyPrincipal.principalSubject=~"^(//)?principal://|\.svc\.id\.goog\["
-  OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.firstPartyPrincipal.principalEmail=~"^(//)?principal://|\.svc\.id\.goog\["
+  OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.principalSubject=~"^(//)?principal://|\.(svc|hub)\.id\.goog\["
+  OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.firstPartyPrincipal.principalSubject=~"^(//)?principal://|\.(svc|hub)\.id\.goog\["
+  OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.firstPartyPrincipal.principalEmail=~"^(//)?principal://|\.(svc|hub)\.id\.goog\["
   OR protoPayload.authenticationInfo.serviceAccountDelegationInfo.thirdPartyPrincipal:*
 )"""  # noqa: E501  # line by line as terraform/filter.tftpl has it, which a test compares
 """What is read where no filter is given: what the log sink chooses too, watched accounts aside."""
