@@ -72,6 +72,12 @@ def test_a_workload_of_gke_is_one_in_both_spellings():
     [
         ("service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com", True),
         ("123456789012@cloudservices.gserviceaccount.com", True),
+        ("service-org-123456789012@gcp-sa-logging.iam.gserviceaccount.com", True),
+        ("service-123456789012@gae-api-prod.google.com.iam.gserviceaccount.com", True),
+        ("project-123456789012@storage-transfer-service.iam.gserviceaccount.com", True),
+        ("project-123456789012@my-gcp-project.iam.gserviceaccount.com", False),
+        ("service-123456789012@gae-api-prod.iam.gserviceaccount.com", False),
+        ("123456789012@cloudbuild.gserviceaccount.com", False),
         ("service-123456789012@my-gcp-project.iam.gserviceaccount.com", False),
         ("service-123456789012@gcp-sa-x.example.com", False),
     ],

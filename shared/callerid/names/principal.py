@@ -24,12 +24,15 @@ _PROVIDER = re.compile(
     r"(?:/providers/[^/]+)?"
 )
 _SERVICE_AGENT = re.compile(
-    r"service-[0-9]+@(?:gcp-sa-[a-z0-9-]+|compute-system|container-engine-robot|containerregistry|gcf-admin-robot"
-    r"|serverless-robot-prod|gs-project-accounts|dataflow-service-producer-prod|dataproc-accounts"
-    r"|cloudcomposer-accounts|gcp-gae-service|cloud-ml\.google\.com)\.iam\.gserviceaccount\.com"
+    r"service-(?:org-|folder-|[ofp])?[0-9]+@(?:gcp-sa-[a-z0-9-]+|compute-system|container-engine-robot"
+    r"|containerregistry|gcf-admin-robot|serverless-robot-prod|gs-project-accounts|dataflow-service-producer-prod"
+    r"|dataproc-accounts|cloudcomposer-accounts|gcp-gae-service|sourcerepo-service-accounts|cloud-tpu"
+    r"|(?:cloud-ml|gae-api-prod|genomics-api)\.google\.com)\.iam\.gserviceaccount\.com"
+    r"|project-[0-9]+@storage-transfer-service\.iam\.gserviceaccount\.com"
     r"|[0-9]+@cloudservices\.gserviceaccount\.com"
 )
-"""Only projects of Google's own: ``service-NUMBER`` is a legal account name in anybody's project.
+"""Only projects of Google's own: ``service-NUMBER`` is a legal account name in anybody's project. Not Cloud Build's
+account, as which builds run.
 
 https://cloud.google.com/iam/docs/service-agents
 """
