@@ -75,6 +75,8 @@ BAD = {
     "any organisation's agent": (HEAD + "      - principal: principal://agents.global.org-*.system.id.goog/resources/aiplatform/projects/1/locations/l/reasoningEngines/7\n", "principal: expected principal://"),
     "any issuer": (HEAD + "      - oidc: {issuer: 'https://*.example.com', subject: s}\n", "a pattern can't stand for an issuer"),
     "any provider": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, provider: '*'}\n", "8:33: provider: a pattern can stand"),
+    "a provider as a credential file spells it": (HEAD + AN_IDENTITY + f"    may_reach:\n      - {{resource: x, provider: //iam.googleapis.com/{PROVIDER}}}\n", "8:33: provider: expected projects/NUMBER/"),
+    "a provider by its project's name": (HEAD + AN_IDENTITY + f"    may_reach:\n      - {{service_account: s@p.iam.gserviceaccount.com, provider: {PROVIDER.replace('/1/', '/my-gcp-project/')}}}\n", "provider: expected projects/NUMBER/"),
     "any audience": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, audience: 'sts.*'}\n", "8:33: audience: compared as it stands"),
     "a date without dashes": (HEAD.replace("    identities", "    expires: 20270331\n    identities") + AN_IDENTITY, "5:14: expires: expected a date"),
     "an account that is none": ("version: 1\nrequirements:\n  - service_accounts: nonsense\n    origin: {mode: warn}\n", "3:23: service_accounts: expected"),
@@ -110,6 +112,7 @@ BAD = {
 }  # fmt: skip
 NOT_IN_A_SCHEMA = {
     "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any project's agents", "any issuer", "any provider",
+    "a provider as a credential file spells it", "a provider by its project's name",
     "any audience", "an account that is none", "no end of nesting",
     "a key twice", "the same identity twice", "the same name twice", "everybody on GitHub", "everybody's environment",
     "everybody with a mailbox", "every pool", "a subject at Google without its provider",

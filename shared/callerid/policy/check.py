@@ -43,6 +43,11 @@ _FORMATS = {
     "unique_id": (re.compile(r"(AIDA|AROA)[A-Z0-9]+"), "AIDA… or AROA…"),
 }  # fmt: skip
 _SERVICE_ACCOUNT = re.compile(r"\S+@\S+|[0-9]{10,25}")
+_PROVIDER = re.compile(
+    r"(projects/[0-9]+/locations/global/workloadIdentityPools/[^/]+|locations/global/workforcePools/[^/]+)"
+    r"(/providers/[^/]+)?"
+)
+"""A provider of Google Cloud as its logs spell it, or the pool where they show no more."""
 _STRANGERS = (
     "repo:stranger/strange:ref:refs/heads/main",
     "repo:stranger/strange:environment:production",
@@ -166,10 +171,18 @@ def _reach(reach: Reach, shape: Shape) -> None:
         shape.blame(
             reach, "provider: a pattern can stand for the provider's own id alone, not for its pool", "provider"
         )
+    elif reach.provider and _is_at_google(reach) and not _PROVIDER.fullmatch(reach.provider):
+        pool = "projects/NUMBER/locations/global/workloadIdentityPools/POOL or locations/global/workforcePools/POOL"
+        message = f"provider: expected {pool}, then /providers/PROVIDER, as Google's logs spell it"
+        shape.blame(reach, f"{message}; got {reach.provider!r}", "provider")
     if reach.audience and glob.is_glob(reach.audience):
         shape.blame(reach, "audience: compared as it stands; a pattern can't stand here", "audience")
     if reach.oaud and not reach.aws_role:
         shape.blame(reach, "oaud stands only beside aws_role", "oaud")
+
+
+def _is_at_google(reach: Reach) -> bool:
+    return reach.aws_role is None and not (reach.resource or "").startswith("arn:")
 
 
 def _requirement(requirement: Requirement, shape: Shape) -> None:
