@@ -162,16 +162,13 @@ def bindings_allow(policy: dict, providers: list[dict], access: Access, record: 
 
 
 def _sets(found: principal.PoolPrincipal, providers: list[dict]) -> set[str]:
-    """The names of sets of a principal, under the mappings of its pool's providers."""
+    """The names of sets of a principal, under the mappings of its pool's providers, which know the assertion alone."""
     place = f"principalSet://iam.googleapis.com/{found.pool}"
     role = arn.parse(found.subject)
     names = set()
     if role and role.type == "assumed-role":
         names.add(f"{place}/attribute.aws_role/arn:aws:sts::{role.account}:assumed-role/{role.name}")
-    known = {
-        "assertion": {"arn": found.subject, "account": role.account if role else "", "sub": found.subject},
-        "google": {"subject": found.subject},
-    }
+    known = {"assertion": {"arn": found.subject, "account": role.account if role else "", "sub": found.subject}}
     for mapping in providers:
         if "attribute.caller" in mapping:
             names.add(f"{place}/attribute.caller/{cel.evaluate(mapping['attribute.caller'], known)}")

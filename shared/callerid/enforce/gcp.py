@@ -46,10 +46,8 @@ _SORTS = {
 }  # fmt: skip
 """Which sort of provider vouches for a form; a custom mapping's principal comes through any."""
 _ATTRIBUTE = "attribute.caller"
-_NO_PULL_REQUEST = (
-    '(!google.subject.matches(":pull_request(:|$)")'
-    ' || google.subject.matches("^repo:[^:]*:environment:pull_request(:|$)"))'
-)
+_SUBJECT = "google.subject"
+_NO_PULL_REQUEST = '(!{0}.matches(":pull_request(:|$)") || {0}.matches("^repo:[^:]*:environment:pull_request(:|$)"))'
 _PROJECT = re.compile(r"@([a-z0-9.:-]+)\.iam\.gserviceaccount\.com$")
 _LONGEST_SESSION = 64
 
@@ -89,24 +87,27 @@ def _provider(name: str, book: Book, today: date) -> Iterator[Piece]:
     yield Piece("gcp", "provider", name, _project_of(name), policy, callers, warnings)
 
 
-def condition(one: Allowed) -> str | None:
+def condition(one: Allowed, subject: str = _SUBJECT) -> str | None:
     """Return the condition that a token is a caller's, in each form of its subject; None where no token shows it."""
-    terms = list(filter(None, (_term(each.identity) for each in spelled(one))))
+    terms = list(filter(None, (_term(each.identity, subject) for each in spelled(one))))
     if not terms:
         return None
     text = " || ".join(terms)
-    return f"(({text}) && {_NO_PULL_REQUEST})" if is_wide(one.identity) else text
+    return f"(({text}) && {_NO_PULL_REQUEST.format(subject)})" if is_wide(one.identity) else text
 
 
-def _term(identity: Identity) -> str | None:
+def _term(identity: Identity, subject: str) -> str | None:
     """Return the condition of one identity; of Azure's tokens Google logs the object id, not the subject."""
     if identity.azure_managed_identity:
         return compared("assertion.oid", identity.azure_managed_identity.lower())
-    return term(identity)
+    return term(identity, subject)
 
 
 def _mapping(found: list[Allowed]) -> dict[str, str]:
-    """Return the mapping that the bindings below rely on; none where the callers' own is a custom one."""
+    """Return the mapping that the bindings below rely on; none where the callers' own is a custom one.
+
+    A mapping knows the assertion alone: what other mappings make of it is known in a condition only.
+    """
     sorts = {_SORTS[form] for one in found if (form := form_of(one.identity)) in _SORTS}
     if len(sorts) != 1:
         return {}
@@ -115,7 +116,8 @@ def _mapping(found: list[Allowed]) -> dict[str, str]:
     if named:
         parts = []
         for name in named:
-            own = [condition(one) for one in found if one.caller.name == name and _needs_name(one.identity)]
+            mine = [one for one in found if one.caller.name == name and _needs_name(one.identity)]
+            own = [condition(one, mapping[_SUBJECT]) for one in mine]
             parts.append(f"{' || '.join(filter(None, own))} ? {json.dumps(name)} : ")
         mapping[_ATTRIBUTE] = "".join(parts) + '""'
     return mapping

@@ -74,8 +74,11 @@ def _condition(access: Access, code: str, book: Book) -> Refusal | None:
     return Refusal("The attribute condition of the provider:", text)
 
 
-def term(identity: Identity) -> str | None:
-    """Return the condition that a token is an identity's; None where a token can't show it."""
+def term(identity: Identity, attribute: str = "google.subject") -> str | None:
+    """Return the condition that a token is an identity's; None where a token can't show it.
+
+    ``attribute`` is where the subject is found: in a mapping, which knows the assertion alone, in that.
+    """
     if identity.aws_role:
         return compared("assertion.arn", sessions(identity.aws_role) + "*")
     if identity.iam_user:
@@ -86,7 +89,7 @@ def term(identity: Identity) -> str | None:
         found = principal.parse(identity.principal)
         return compared("google.subject", found.subject) if found else None
     subject = _subject(identity)
-    return compared("google.subject", subject) if subject else None
+    return compared(attribute, subject) if subject else None
 
 
 def _subject(identity: Identity) -> str | None:
