@@ -92,6 +92,16 @@ def test_nobody_left_is_nobody_let_in():
     assert made.pieces[0].policy["Statement"] == [{"Effect": "Deny", "Principal": "*", "Action": "sts:*"}]
 
 
+PEOPLE = {"saml": {"provider": "arn:aws:iam::111111111111:saml-provider/x", "subject": "*@example.com"}}
+
+
+@pytest.mark.parametrize("demand", [{"mode": "enforce"}, {"mode": "enforce", "equals": "caller"}])
+def test_a_required_source_identity_does_not_replace_the_one_that_names_a_transient_subject(demand):
+    _, transient = of(PEOPLE, requirement={"source_identity": demand}).pieces[0].policy["Statement"]
+    assert transient["Condition"]["StringEquals"]["SAML:sub_type"] == "transient"
+    assert transient["Condition"]["StringLike"]["sts:SourceIdentity"] == "*@example.com"
+
+
 def test_no_allowed_condition_holds_where_its_key_is_absent():
     for path in (POLICY, CASES / "policy.yaml"):
         for piece in plan(path.read_text()).pieces:

@@ -162,6 +162,9 @@ def _of_source(statement: Statement, demands: list[Demand], names: list[str]) ->
     if not any(demand.equals for demand in demands):
         operator, value = "StringLike", "*"
     setting = {**statement, "Action": _with_action(statement, _SET)}
+    if SOURCE in setting.get("Condition", {}).get(operator, {}):
+        yield setting  # a transient subject, who is named by it: more than that must not replace whom it names
+        return
     yield with_condition(setting, operator, SOURCE, value)
     if _has_roles(statement):
         yield with_condition(setting, operator, PRESENT, value)
