@@ -150,6 +150,45 @@ def at_google(draw):
     return {**value, "resource": {"labels": {"email_id": ACCOUNT}}}
 
 
+SIGN_INS = ("https://signin.aws.amazon.com/saml", "https://eu-west-1.signin.aws.amazon.com/saml")
+PEOPLE = ("kim@example.com", "lee@example.com", "eve@example.net", "people-0")
+IDP = "arn:aws:iam::111111111111:saml-provider/corporate"
+
+
+@st.composite
+def books_of_people(draw):
+    """A book of people who sign in by SAML, by name or by a pattern, at one endpoint or at any."""
+    callers = []
+    subjects = draw(st.lists(st.sampled_from(["*@example.com", *PEOPLE[:3]]), min_size=1, max_size=2, unique=True))
+    for number, subject in enumerate(subjects):
+        audience = draw(st.sampled_from([None, *SIGN_INS]))
+        reach = {"aws_role": ROLE} | ({"audience": audience} if audience else {})
+        callers.append(_caller(f"people-{number}", {"saml": {"provider": IDP, "subject": subject}}, [reach], draw))
+    demand = draw(st.sampled_from([{}, {"mode": "enforce"}, {"mode": "enforce", "equals": "caller"}]))
+    requirements = [{"roles": ROLE, "source_identity": demand}] if demand else []
+    return json.dumps({"version": "1", "callers": callers, "requirements": requirements})
+
+
+@st.composite
+def sign_ins(draw):
+    """A session of the role by SAML, of a lasting subject or of a transient one."""
+    sort, audience = draw(st.sampled_from(["persistent", "transient"])), draw(st.sampled_from(SIGN_INS))
+    subject = draw(st.sampled_from(PEOPLE)) if sort == "persistent" else "_00000000-0000-4000-8000-000000000000"
+    source = draw(st.sampled_from([None, *PEOPLE]))
+    answer = {"subject": subject, "subjectType": sort, "issuer": "https://idp.example.com", "audience": audience}
+    return record(
+        eventName="AssumeRoleWithSAML",
+        userIdentity={
+            "type": "SAMLUser",
+            "principalId": f"X=:{subject}",
+            "userName": subject,
+            "identityProvider": "X=",
+        },
+        requestParameters={"roleArn": ROLE, "roleSessionName": "run", "principalArn": IDP},
+        responseElements=answer | ({"sourceIdentity": source} if source else {}),
+    )
+
+
 def judged(value: dict, book: Book):
     (item,) = delivery.document(json.dumps(value).encode())
     return Engine(book).judge(item)[0]
@@ -165,6 +204,17 @@ def test_a_trust_policy_agrees_with_the_judge(text, value):
     judgement = judged(value, book)
     found = [piece for piece in aws.plan(book, TODAY).pieces if piece.target == ROLE and piece.kind == "trust-policy"]
     if not found or judgement.verdict is Verdict.OUT_OF_SCOPE or not BEYOND_IAM.isdisjoint(judgement.reasons):
+        return
+    allowed = iam_allows(found[0].policy, judgement.access, value)
+    assert allowed is (judgement.verdict is Verdict.IDENTIFIED), (judgement.reasons, found[0].policy)
+
+
+@given(books_of_people(), sign_ins())
+def test_a_trust_policy_of_people_agrees_with_the_judge(text, value):
+    book = Book(parse(text.encode(), "made"), "x")
+    judgement = judged(value, book)
+    found = [piece for piece in aws.plan(book, TODAY).pieces if piece.target == ROLE]
+    if not BEYOND_IAM.isdisjoint(judgement.reasons):
         return
     allowed = iam_allows(found[0].policy, judgement.access, value)
     assert allowed is (judgement.verdict is Verdict.IDENTIFIED), (judgement.reasons, found[0].policy)

@@ -24,7 +24,10 @@ _SIGN_IN = {
     "aws-cn": "https://signin.amazonaws.cn/saml",
     "aws-us-gov": "https://signin.amazonaws-us-gov.com/saml",
 }
-"""The audience of a SAML response, by partition."""
+"""The endpoint that a SAML response is sent to, which is its audience, by partition.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_saml_assertions.html
+"""
 _BUILT_IN = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
 """Issuers that AWS knows by themselves, without a provider of the account's own."""
 _PODS = "pods.eks.amazonaws.com"
@@ -58,7 +61,7 @@ def _way(one: Allowed) -> Way:
     if identity.oidc:
         return Way("oidc", arn.issuer_of(identity.oidc.issuer), one.reach)
     if identity.saml:
-        return Way("saml", identity.saml.provider)
+        return Way("saml", identity.saml.provider, Reach(audience=one.reach.audience))
     if identity.roles_anywhere:
         return Way("certificate", identity.roles_anywhere.trust_anchor)
     if identity.pod_identity:
@@ -72,8 +75,8 @@ def _statements(way: Way, found: list[Allowed], role: arn.Principal) -> Iterator
             yield _oidc(way.name, way.reach, found, role)
         case "saml":
             names = [one.identity.saml.subject for one in found if one.identity.saml]
-            audience = [_SIGN_IN[role.partition]] if role.partition in _SIGN_IN else []
-            condition = _joined(_strings("SAML:aud", audience), _strings("SAML:sub", names))
+            audiences = [way.reach.audience] if way.reach.audience else _endpoints(role.partition)
+            condition = _joined(_strings("SAML:aud", audiences), _strings("SAML:sub", names))
             yield _allow({"Federated": way.name}, "sts:AssumeRoleWithSAML", condition)
         case "certificate":
             names = [one.identity.roles_anywhere.common_name for one in found if one.identity.roles_anywhere]
@@ -85,6 +88,12 @@ def _statements(way: Way, found: list[Allowed], role: arn.Principal) -> Iterator
             yield _pods(found)
         case _:
             yield from _principals(found, role)
+
+
+def _endpoints(partition: str) -> list[str]:
+    """Return the audience where the book lists none: any endpoint, a region's too, and that of encrypted responses."""
+    one = _SIGN_IN.get(partition)
+    return [f"{one}*", one.replace("signin.", "*.signin.") + "*"] if one else []
 
 
 def _oidc(issuer: str, reach: Reach, found: list[Allowed], role: arn.Principal) -> Statement:
