@@ -102,6 +102,32 @@ def test_a_required_source_identity_does_not_replace_the_one_that_names_a_transi
     assert transient["Condition"]["StringLike"]["sts:SourceIdentity"] == "*@example.com"
 
 
+def test_an_entry_that_expires_ends_in_every_policy_of_aws():
+    role, end = {"aws_role": "arn:aws:iam::222222222222:role/x"}, "2027-04-01T00:00:00Z"
+    reaches = [{"resource": "x", "audience": "y"}, {"resource": "arn:aws:iam::222222222222:root"}, {"aws_role": ROLE}]
+    made = of(role, may_reach=reaches, expires="2027-03-31")
+    kinds = {piece.kind: json.dumps(piece.policy) for piece in made.pieces if piece.cloud == "aws"}
+    assert kinds.keys() == {"trust-policy", "permissions", "service-control-policy"}
+    assert all(end in policy for policy in kinds.values())
+
+
+def test_who_may_start_root_sessions_may_until_the_end_of_the_entry():
+    callers = [
+        {"name": name, "owner": "o", "identities": [{"aws_role": f"arn:aws:iam::222222222222:role/{name}"}],
+         "may_reach": [{"resource": "arn:aws:iam::333333333333:root"}], **more}
+        for name, more in (("a", {"expires": "2027-03-31"}), ("b", {}))
+    ]  # fmt: skip
+    others, late = plan(json.dumps({"version": "1", "callers": callers})).pieces[0].policy["Statement"]
+    assert others["Condition"] == {
+        "ArnNotLike": {"aws:PrincipalArn": [f"arn:aws:iam::222222222222:role/{n}" for n in "ab"]}
+    }
+    assert late == {**others, "Condition": {
+        "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/a"},
+        "ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::222222222222:role/b"},
+        "DateGreaterThanEquals": {"aws:CurrentTime": "2027-04-01T00:00:00Z"},
+    }}  # fmt: skip
+
+
 def test_no_allowed_condition_holds_where_its_key_is_absent():
     for path in (POLICY, CASES / "policy.yaml"):
         for piece in plan(path.read_text()).pieces:

@@ -275,13 +275,27 @@ def _root_sessions(book: Book, today: date) -> Iterator[Piece]:
     for target in targets:
         access = Access(cloud=Cloud.AWS, kind=Kind.ROOT_SESSION, target=target)
         found = [one for one in allowed(access, book) if is_current(one.caller, today)]
-        role = arn.parse(target)
-        who = [name for one in found for name in trust.arns(one.identity, role.partition if role else "aws")]
-        others = {"ArnNotLike": {"aws:PrincipalArn": one_or_many(trust.within(who or ["none"]))}}
-        statement = {"Effect": "Deny", "Action": "sts:AssumeRoot", "Resource": target, "Condition": others}
         warnings = ["It does not bind the management account; attach it where root sessions are asked for."]
         account = arn.account_of(target) or ""
-        yield Piece("aws", "service-control-policy", target, account, _document([statement]), _named(found), warnings)
+        statements = list(_no_root(target, found))
+        yield Piece("aws", "service-control-policy", target, account, _document(statements), _named(found), warnings)
+
+
+def _no_root(target: str, found: list[Allowed]) -> Iterator[Statement]:
+    """Yield what denies root sessions of an account to all who are not listed, and to each when its entry ends."""
+    root = arn.parse(target)
+    partition = root.partition if root else "aws"
+    ends: dict[str | None, list[str]] = {}
+    for one in found:
+        ends.setdefault(end_of(one.caller), []).extend(trust.within(trust.arns(one.identity, partition)))
+    denial = {"Effect": "Deny", "Action": "sts:AssumeRoot", "Resource": target}
+    everybody = [name for names in ends.values() for name in names]
+    yield with_condition(denial, "ArnNotLike", "aws:PrincipalArn", one_or_many(everybody or ["none"]))
+    for end, names in sorted((end, names) for end, names in ends.items() if end and names):
+        late = with_condition(denial, "ArnLike", "aws:PrincipalArn", one_or_many(names))
+        longer = [name for other, held in ends.items() if other is None or other > end for name in held]
+        late = with_condition(late, "ArnNotLike", "aws:PrincipalArn", one_or_many(longer)) if longer else late
+        yield with_condition(late, "DateGreaterThanEquals", "aws:CurrentTime", end)
 
 
 def _outbound(book: Book, today: date) -> Iterator[Piece]:
@@ -298,6 +312,7 @@ def _outbound(book: Book, today: date) -> Iterator[Piece]:
         key = "sts:IdentityTokenAudience"
         only = {"ForAllValues:StringEquals": {key: one_or_many(audiences)}, "Null": {key: "false"}}
         statement = {"Effect": "Allow", "Action": "sts:GetWebIdentityToken", "Resource": "*", "Condition": only}
+        statement = _until(statement, end_of(caller))
         warning = "ForAllValues holds of a request without audiences; the Null beside it refuses that one. Keep both."
         for name in names:
             account = arn.account_of(name) or ""
