@@ -128,6 +128,23 @@ def test_who_may_start_root_sessions_may_until_the_end_of_the_entry():
     }}  # fmt: skip
 
 
+def test_both_forms_of_googles_accounts_are_let_in_on_one_role():
+    callers = [
+        {"name": name, "owner": "o", "identities": [identity], "may_reach": [{"aws_role": ROLE, "oaud": "x"}]}
+        for name, identity in (
+            ("a", {"google_service_account": "100000000000000000001"}),
+            ("b", {"oidc": {"issuer": "accounts.google.com", "subject": "100000000000000000002"}}),
+        )
+    ]
+    statements = plan(json.dumps({"version": "1", "callers": callers})).pieces[0].policy["Statement"]
+    found = {
+        one["Condition"]["StringEquals"]["accounts.google.com:sub"]: one["Condition"]["StringEquals"]
+        for one in statements
+    }
+    assert found["100000000000000000001"]["accounts.google.com:aud"] == "100000000000000000001"
+    assert "accounts.google.com:aud" not in found["100000000000000000002"]
+
+
 def test_no_allowed_condition_holds_where_its_key_is_absent():
     for path in (POLICY, CASES / "policy.yaml"):
         for piece in plan(path.read_text()).pieces:

@@ -57,7 +57,7 @@ class Way(NamedTuple):
 def _way(one: Allowed) -> Way:
     identity = one.identity
     if identity.google_service_account:
-        return Way("oidc", GOOGLE, replace(one.reach, audience=None))
+        return Way("google", GOOGLE, replace(one.reach, audience=None))
     if identity.oidc:
         return Way("oidc", arn.issuer_of(identity.oidc.issuer), one.reach)
     if identity.saml:
@@ -71,7 +71,7 @@ def _way(one: Allowed) -> Way:
 
 def _statements(way: Way, found: list[Allowed], role: arn.Principal) -> Iterator[Statement]:
     match way.kind:
-        case "oidc":
+        case "oidc" | "google":
             yield _oidc(way.name, way.reach, found, role)
         case "saml":
             names = [one.identity.saml.subject for one in found if one.identity.saml]
