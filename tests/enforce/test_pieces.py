@@ -167,6 +167,12 @@ def test_no_value_becomes_a_variable_a_command_or_a_template(value, tmp_path):
     assert "%{" not in text.replace("%%{", "")
 
 
+def test_no_project_becomes_a_command():
+    provider = "projects/1;touch x $(id)/locations/global/workloadIdentityPools/p/providers/q"
+    made = of({"oidc": GITHUB}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com", "provider": provider}])
+    assert "  --project='1;touch x $(id)' --location" in "\n".join(commands.lines(made))
+
+
 @pytest.mark.skipif(not shutil.which("terraform"), reason="needs terraform")
 @pytest.mark.parametrize("path", [POLICY, CASES / "policy.yaml"], ids=["example", "cases"])
 def test_terraform_takes_what_it_is_given(path, tmp_path):

@@ -65,7 +65,7 @@ def _provider(piece: Piece) -> str:
         return f"# attribute condition: {shlex.quote(piece.policy['attributeCondition'])}"
     parts = [
         f"gcloud iam workload-identity-pools providers update-{sort} {shlex.quote(name)}",
-        f"--project={project} --location=global --workload-identity-pool={shlex.quote(pool)}",
+        f"--project={shlex.quote(project)} --location=global --workload-identity-pool={shlex.quote(pool)}",
         f"--attribute-condition={shlex.quote(piece.policy['attributeCondition'])}",
     ]
     if mapping:
