@@ -30,6 +30,14 @@ GOOD = {
     + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:acme/*'}\n",
     "a project's agents": HEAD
     + "      - principal: principal://agents.global.org-1.system.id.goog/resources/aiplatform/projects/1/*\n",
+    "globs that name whose they are": HEAD
+    + "      - oidc: {issuer: gitlab.com, subject: 'project_path:acme/*:ref_type:branch:ref:main'}\n"
+    + "      - oidc: {issuer: app.terraform.io, subject: 'organization:acme:project:prod:*'}\n"
+    + "      - oidc: {issuer: agent.buildkite.com, subject: 'organization:acme:pipeline:*'}\n"
+    + "      - oidc: {issuer: gitlab.example.com, subject: 'project_path:*:ref_type:branch:ref:release'}\n"
+    + "      - google_user: '*@example.com'\n"
+    + AN_IDENTITY
+    + "        email: 'deploy-*@acme.iam.gserviceaccount.com'\n",
     "an entry that expires": HEAD.replace("    identities", "    expires: 2027-03-31\n    identities") + AN_IDENTITY,
     "every reach": HEAD
     + AN_IDENTITY
@@ -74,6 +82,15 @@ BAD = {
     "any project's agents": (HEAD + "      - principal: principal://agents.global.org-123456789012.system.id.goog/resources/aiplatform/projects/*\n", "would match everybody"),
     "any organisation's agent": (HEAD + "      - principal: principal://agents.global.org-*.system.id.goog/resources/aiplatform/projects/1/locations/l/reasoningEngines/7\n", "principal: expected principal://"),
     "any issuer": (HEAD + "      - oidc: {issuer: 'https://*.example.com', subject: s}\n", "a pattern can't stand for an issuer"),
+    "any group's release": (HEAD + "      - oidc: {issuer: gitlab.com, subject: 'project_path:*:ref_type:branch:ref:release'}\n", "6:9: 'project_path:*:ref_type:branch:ref:release' would match"),
+    "any organization's pipeline": (HEAD + "      - oidc: {issuer: 'https://agent.buildkite.com', subject: 'organization:*:pipeline:deploy:*'}\n", "would match everybody"),
+    "any organization's project": (HEAD + "      - oidc: {issuer: app.terraform.io, subject: '*:project:prod:*'}\n", "would match everybody"),
+    "any owner's deployment": (HEAD + "      - oidc: {issuer: oidc.vercel.com, subject: 'owner:ac*:project:site:environment:production'}\n", "would match everybody"),
+    "whoever has such an id": (HEAD + "      - oidc: {issuer: accounts.google.com, subject: '1000*'}\n", "would match everybody"),
+    "whoever has such a mailbox": (HEAD + "      - google_user: 'kim*@gmail.com'\n", "would match everybody"),
+    "any domain's mailbox": (HEAD + "      - google_user: 'admin@*.com'\n", "would match everybody"),
+    "any project's account": (HEAD + AN_IDENTITY + "        email: 'deploy@*.iam.gserviceaccount.com'\n", "would match everybody"),
+    "any project's default account": (HEAD + AN_IDENTITY + "        email: '*-compute@developer.gserviceaccount.com'\n", "would match everybody"),
     "any provider": (HEAD + AN_IDENTITY + "    may_reach:\n      - {resource: x, provider: '*'}\n", "8:33: provider: a pattern can stand"),
     "a provider as a credential file spells it": (HEAD + AN_IDENTITY + f"    may_reach:\n      - {{resource: x, provider: //iam.googleapis.com/{PROVIDER}}}\n", "8:33: provider: expected projects/NUMBER/"),
     "a provider by its project's name": (HEAD + AN_IDENTITY + f"    may_reach:\n      - {{service_account: s@p.iam.gserviceaccount.com, provider: {PROVIDER.replace('/1/', '/my-gcp-project/')}}}\n", "provider: expected projects/NUMBER/"),
@@ -113,6 +130,9 @@ BAD = {
 NOT_IN_A_SCHEMA = {
     "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any project's agents", "any issuer", "any provider",
     "a provider as a credential file spells it", "a provider by its project's name",
+    "any group's release", "any organization's pipeline", "any organization's project", "any owner's deployment",
+    "whoever has such an id", "whoever has such a mailbox", "any domain's mailbox", "any project's account",
+    "any project's default account",
     "any audience", "an account that is none", "no end of nesting",
     "a key twice", "the same identity twice", "the same name twice", "everybody on GitHub", "everybody's environment",
     "everybody with a mailbox", "every pool", "a subject at Google without its provider",

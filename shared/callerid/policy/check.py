@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from callerid.names import arn, github, glob
+from callerid.policy.book import GOOGLE
 from callerid.policy.channels import takes_all
 from callerid.policy.identity import form_of, keys
 from callerid.policy.model import (
@@ -62,6 +63,19 @@ _STRANGERS = (
     "999999999999",
 )
 """Subjects of people whom no policy can mean: an entry that matches one matches everybody."""
+_OWNERS = {
+    "agent.buildkite.com": r"organization:[^:]+:",
+    "app.terraform.io": r"organization:[^:]+:",
+    "gitlab.com": r"project_path:[^/:]+/",
+    "oidc.vercel.com": r"owner:[^:]+:",
+}
+"""Issuers that everybody can have subjects of, and how such a subject begins with its owner."""
+_OWNERLESS = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
+"""Issuers whose subjects are ids, which no beginning makes anybody's."""
+_MAILBOXES = (
+    "gmail.com", "googlemail.com", "appspot.gserviceaccount.com", "developer.gserviceaccount.com",
+)  # fmt: skip
+"""Domains of addresses that everybody, or every project, can have."""
 
 
 def document(document: Document, shape: Shape) -> None:
@@ -128,15 +142,19 @@ def _strangers(identity: Identity, shape: Shape) -> None:
         if glob.is_glob(key.value) and _is_open(identity, key.value):
             shape.blame(identity, f"{key.value!r} would match everybody of a shared issuer; name whom you mean")
             return
-    if identity.google_user and re.fullmatch(r"\*@(gmail|googlemail)\.com", identity.google_user):
-        shape.blame(identity, f"{identity.google_user!r} would match everybody of a shared issuer", "google_user")
 
 
 def _is_open(identity: Identity, pattern: str) -> bool:
-    """Tell a pattern that strangers can come under: one that leaves the owner, the project or the pool open."""
+    """Tell a pattern that strangers can come under: one that leaves the owner, domain, project or pool open."""
     prefix = glob.literal_prefix(pattern)
-    if identity.oidc and github.is_issuer(arn.issuer_of(identity.oidc.issuer)):
+    issuer = arn.issuer_of(identity.oidc.issuer) if identity.oidc else ""
+    if github.is_issuer(issuer):
         return re.match(r"repo:[^/@]+[/@]", prefix) is None
+    if issuer in _OWNERS or issuer in _OWNERLESS:
+        return issuer in _OWNERLESS or re.match(_OWNERS[issuer], prefix) is None
+    if identity.google_user or identity.email:
+        domain = pattern.rpartition("@")[2]
+        return glob.is_glob(domain) or domain in _MAILBOXES
     if identity.principal:
         return "/subject/" not in prefix and re.search(r"/resources/[^/]+/projects/[^/]+/", prefix) is None
     if identity.gke:
