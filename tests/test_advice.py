@@ -174,9 +174,9 @@ def test_what_is_long_keeps_both_ends():
 
 
 HOSTILE = ("\n", "\r\n- name: x", '"', "'", "`", "```", "# x", "\\", "\x00", "\x85", "\u2028", "\u202e", "é", "😀", "{", "- a: b",
-           "<!channel>", "${aws:username}", "*", "?", "&a", "!!str", "%", "@", ":", "[x]", "\ud800", "\t", " ", "x" * 3000)  # fmt: skip
-UNSAYABLE = ("*", "?", "\ud800", "x" * 3000)
-"""What would be a pattern, what is no character, what is too long to be read."""
+           "<!channel>", "${aws:username}", "*", "?", "&a", "!!str", "%", "@", ":", "[x]", "\ud800", "\t", " ", "x" * 3000, "\nx", "\x85x", "\u2028x", "\tx", " x")  # fmt: skip
+UNSAYABLE = ("*", "?", "\ud800", "x" * 3000, "\n", "\x85", "\u2028", "\t", " ")
+"""What would be a pattern, what is no character, what is too long to be read, what no value may end in."""
 
 
 @pytest.mark.parametrize("sign", HOSTILE)

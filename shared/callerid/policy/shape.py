@@ -86,7 +86,9 @@ class Shape:
         if not node.value.strip():
             self._fault(node, f"{name}: expected text, got nothing")
             return None
-        return str(node.value)
+        if node.value != node.value.strip():  # a block (|) ends in a line's end, a copied value in a blank: no match
+            self._fault(node, f"{name}: expected no blank or line's end around it, got {node.value!r}")
+        return str(node.value).strip()
 
     def _date(self, node: yaml.Node, text: str, name: str) -> date | None:
         try:
