@@ -61,6 +61,15 @@ def test_every_way_of_writing_is_kept(text, tmp_path):
     assert merged(tmp_path, made, RECORDED) == made
 
 
+@pytest.mark.parametrize("text", [HEAD, HEAD + RELEASE, HEAD + RELEASE.rstrip("\n")], ids=["empty", "blocks", "no end"])
+def test_lines_end_as_those_of_the_file_do(text, tmp_path):
+    records = [*RECORDED, next(value for name, value in RECORDS if name.startswith("subject-missing:"))]
+    made = merged(tmp_path, text.replace("\n", "\r\n"), records)
+    assert made.replace("\r\n", "\n") == merged(tmp_path, text, records)
+    assert "\n" not in made.replace("\r\n", "")
+    assert merged(tmp_path, made, records) == made
+
+
 def test_comments_stay_where_they_were(tmp_path):
     made = merged(tmp_path, HEAD + RELEASE, RECORDED)
     assert "checked\n      - aws_role: arn:aws:iam::111111111111:role/crosscloud-test # once" in made

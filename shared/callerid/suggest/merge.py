@@ -58,6 +58,8 @@ def merged(text: str, draft: Draft, seen: Seen) -> str:
     Raises:
         CannotMergeError: where they can't be added without changing what is there.
     """
+    if "\r\n" in text and "\n" not in text.replace("\r\n", ""):  # what is added ends its lines as the file does
+        return merged(text.replace("\r\n", "\n"), draft, seen).replace("\n", "\r\n")
     root = read(text)
     inserts = [*_callers(text, root, draft), *_requirements(text, root, draft)]
     comments = [line for line in write.left(draft, seen) if line not in text.splitlines()]
