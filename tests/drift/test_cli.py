@@ -216,6 +216,14 @@ def test_a_member_is_told(rest, tmp_path, member, begin):
     assert out.startswith(f"{begin} {EMAIL}: " if begin else "3 compared")
 
 
+def test_a_workload_of_gke_at_an_account_that_the_book_does_not_name_is_unlisted(rest, tmp_path):
+    gke = "serviceAccount:proj.svc.id.goog[prod/app]"
+    rest["/v1/projects/-/serviceAccounts/other@proj.iam.gserviceaccount.com:getIamPolicy"] = {
+        "bindings": [{"role": "roles/iam.workloadIdentityUser", "members": [gke]}]
+    }
+    assert google_told(tmp_path).startswith("unlisted other@proj.iam.gserviceaccount.com: ")
+
+
 def test_a_set_is_as_wide_as_the_condition_lets_in(rest, tmp_path):
     provider_of(rest)["attributeCondition"] = ""
     members_of(rest)[:] = [f"principalSet://iam.googleapis.com/{POOL}/attribute.repository/acme/app"]

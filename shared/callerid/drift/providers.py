@@ -13,7 +13,7 @@ from callerid.drift.answer import NO, Answer, every, of, some, unknown
 from callerid.drift.compare import Comparison, Drift, Sort, complaint, strict
 from callerid.drift.pools import Provider, Token, Unevaluated, attribute, is_in_time, subject_of, takes
 from callerid.enforce.piece import is_current, todo
-from callerid.gcp import claims
+from callerid.gcp import chain, claims
 from callerid.names import principal
 from callerid.policy.book import Book, is_provider
 from callerid.policy.model import Caller
@@ -83,10 +83,11 @@ def _exchange(provider: Provider, token: Token | None) -> Access:
 
 def _use(email: str, origin: str | None) -> Access:
     found = principal.parse(origin or "")
-    return Access(cloud=Cloud.GCP, kind=Kind.IMPERSONATION, scope=Scope.ALWAYS if found else Scope.GUARDED,
+    federated = chain.is_federated(origin)
+    return Access(cloud=Cloud.GCP, kind=Kind.IMPERSONATION, scope=Scope.ALWAYS if federated else Scope.GUARDED,
                   principal=origin, subject=found.subject if found else principal.gke_of(origin),
                   provider=found.pool if found else None, target=email, claims=claims.of(origin),
-                  unlisted="subject-unlisted" if found else "principal-unlisted")  # fmt: skip
+                  unlisted="subject-unlisted" if federated else "principal-unlisted")  # fmt: skip
 
 
 def _usable(found: Iterable[Allowed], against: Against) -> list[Allowed]:
