@@ -80,6 +80,7 @@ TABLE = [
     ("whoever knows the external id", [GOOD, CHAIN, {**CHAIN, "Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"sts:ExternalId": "x1"}}}], {("too-wide", "arn:aws:iam::999999999999:role/stranger")}),
     ("everybody but one", [GOOD, {"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::333333333333:role/x"}, "Action": "sts:AssumeRole"}], {("too-wide", "arn:aws:iam::999999999999:role/stranger")}),
     ("a role with its path", [GOOD, {**CHAIN, "Principal": {"AWS": "arn:aws:iam::222222222222:role/ci/job"}}], set()),
+    ("one session of a role", [GOOD, {**CHAIN, "Principal": {"AWS": "arn:aws:sts::222222222222:assumed-role/job/run"}}], set()),
     ("an id of nobody any more", [GOOD, {**CHAIN, "Principal": {"AWS": "AROAEXAMPLEEXAMPLE00"}}], {("dead", "job")}),
     ("services for themselves", [GOOD, CHAIN, {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}], set()),
     ("pods of any cluster", [GOOD, CHAIN, {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}], {("too-wide", "pod stranger/stranger of stranger")}),

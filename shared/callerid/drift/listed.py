@@ -63,7 +63,7 @@ def _tokens(one: Allowed, role: str, trust: Trust, providers: Providers, now: da
 
 
 def _persons(identity: Identity, role: str, trust: Trust, names: list[str], now: datetime) -> Iterator[Visitor]:
-    """Yield an AWS principal; where the book leaves the path out, with each path that the policy gives its name."""
+    """Yield an AWS principal; of one that the policy names by a path or a session, which the book leaves out, each."""
     named = [name for form, name in trust.principals() if form == "AWS"]
     held = [*named, *exemplars(trust.values("aws:principalarn"))]
     pattern = identity.aws_role or identity.iam_user
@@ -73,7 +73,8 @@ def _persons(identity: Identity, role: str, trust: Trust, names: list[str], now:
         found = [*own, f"{place}:role/{STRANGER}", f"{place}:user/{STRANGER}"]
     elif pattern:
         found = _instances(pattern, held)
-        found += [name for name in held if not glob.is_glob(name) and without_path(name) == without_path(pattern)]
+        exact = [name for name in held if not glob.is_glob(name)]
+        found += [name for name in exact if without_path(arn.role_arn(name) or name) == without_path(pattern)]
     else:
         return
     for name in dict.fromkeys(found):
