@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from datetime import date
 
+import cel
 import pytest
 
 from callerid.enforce import aws, commands, gcp, terraform
@@ -165,6 +166,19 @@ def test_no_value_becomes_a_variable_a_command_or_a_template(value, tmp_path):
     text = "\n".join(terraform.lines(made))
     assert "${a" not in text.replace("$${", "")
     assert "%{" not in text.replace("%%{", "")
+
+
+@pytest.mark.parametrize(
+    "listed", ["repo:acme/app:environment:x", "repo:acme@1/app:environment:x", "repo:acme@*/app@*:environment:x"]
+)
+def test_no_other_repository_is_let_in_at_google_by_what_it_puts_into_its_subject(listed):
+    reached = [{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/github"}]
+    provider = of({"oidc": {**GITHUB, "subject": listed}}, may_reach=reached).pieces[0].policy
+    customised = "repo:acme@1/other@3:ref:refs/heads/x/app@2:environment:x"
+    for subject, expected in (("repo:acme@1/app@2:environment:x", True), (customised, False)):
+        known = {"google": {"subject": subject}, "assertion": {"sub": subject}}
+        assert cel.evaluate(provider["attributeCondition"], known) is expected
+        assert (cel.evaluate(provider["attributeMapping"]["attribute.caller"], known) == "caller") is expected
 
 
 def test_no_project_becomes_a_command():

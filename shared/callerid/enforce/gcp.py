@@ -100,7 +100,14 @@ def _term(identity: Identity, subject: str) -> str | None:
     """Return the condition of one identity; of Azure's tokens Google logs the object id, not the subject."""
     if identity.azure_managed_identity:
         return compared("assertion.oid", identity.azure_managed_identity.lower())
-    return term(identity, subject)
+    text = term(identity, subject)
+    return _with_ids(text) if text and is_workflow(identity) else text
+
+
+def _with_ids(text: str) -> str:
+    """Return a condition in which an id that nobody pinned is an id, and no part of another repository's subject."""
+    text = re.sub(r"(\^repo:[^/@:]+)@\.\*/", r"\1@[^/@:]+/", text)
+    return re.sub(r"(\^repo:[^/@:]+(?:@\[\^/@:\]\+|@[^/@:]+)?/[^/@:]+)@\.\*", r"\1@[^/@:]+", text)
 
 
 def _mapping(found: list[Allowed]) -> dict[str, str]:

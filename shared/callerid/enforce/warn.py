@@ -109,7 +109,10 @@ def _of_caller(one: Allowed) -> Iterator[str]:
     if is_wide(identity):
         yield f"{name}: whatever follows :pull_request is refused under the pattern, an environment of that name too."
     elif is_workflow(identity) and identity.oidc and not any(_ids(identity.oidc.subject)):
-        yield f"{name}: without pinned ids (repo:OWNER@ID/REPO@ID:…) a recycled name comes in."
+        yield (
+            f"{name}: without pinned ids (repo:OWNER@ID/REPO@ID:…) a recycled name comes in, and so does a repository"
+            " of the same owner that makes its subject end like this one."
+        )
 
 
 def _ids(subject: str) -> tuple[str | None, ...]:
