@@ -50,6 +50,7 @@ def test_a_sound_policy_has_no_doubts():
         ("2027-03-31", "2026-12-02", [(12, "expires-soon")]),
         ("2027-03-31", "2026-12-03", []),
         ("web@example.com", "TODO", [(4, "owner-missing")]),
+        ("source_identity: {mode: enforce}", "source_identity: {mode: enforce, matches: '([a-z]+-?)+'}", [(19, "slow")]),
         ("web@example.com", "TODO@example.com", [(4, "owner-missing")]),
         ("web@example.com", "unknown", [(4, "owner-missing")]),
         ("web@example.com", "todor@example.com", []),

@@ -18,6 +18,7 @@ from callerid.policy.fault import Fault
 from callerid.policy.identity import Key, keys, without_path
 from callerid.policy.model import TARGETS, Caller, Document, Identity, Reach, Requirement
 from callerid.policy.shape import Shape
+from callerid.policy.slow import slow_part
 
 EXPIRES_SOON_DAYS = 30
 _UNFILLED = re.compile(r"\b(?:TODO|FIXME|TBD|XXX)\b|^(?:unknown|nobody|none|n/?a|\?+|-+)$", re.IGNORECASE)
@@ -37,6 +38,7 @@ def doubts(document: Document, shape: Shape, today: date, soon: timedelta) -> li
         _overlaps(caller, book, shape)
     for requirement in document.requirements:
         _unreachable(requirement, book, shape, today)
+        _slow(requirement, shape)
     _twice(document, shape)
     found = sorted(set(shape.faults[before:]))
     del shape.faults[before:]
@@ -157,6 +159,14 @@ def _unreachable(requirement: Requirement, book: Book, shape: Shape, today: date
                 shape.blame(requirement, f"unreachable: nobody of the book may reach {value}", form)
             elif all(caller.expires and caller.expires < today for caller in callers):
                 shape.blame(requirement, f"unreachable: all who may reach {value} have expired", form)
+
+
+def _slow(requirement: Requirement, shape: Shape) -> None:
+    for demand in (requirement.source_identity, requirement.session_name):
+        part = slow_part(demand.matches) if demand is not None and demand.matches else None
+        if part is not None:
+            message = f"slow: a name falls into repetitions of ({part}) in many ways, and each is tried"
+            shape.blame(demand, f"{message}; end each with a sign of its own", "matches")
 
 
 def _may_reach(caller: Caller, value: str, cloud: Cloud) -> bool:
