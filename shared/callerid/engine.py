@@ -15,6 +15,7 @@ from callerid.envelope import Batch, Reader, Unreadable
 from callerid.judge import judge
 from callerid.judgement import Judgement, Verdict
 from callerid.policy.book import Book
+from callerid.policy.requirements import LATER_CALLS
 from callerid.reasons import REASONS
 
 MEMO_CALLS = 16_384
@@ -63,8 +64,12 @@ class Engine:
         return judgement
 
     def _depends_on_day(self, judgement: Judgement) -> bool:
-        """Tell whether an entry's expiry may have a say in a judgement: where it names a caller."""
-        named = bool(judgement.access.claims or judgement.access.origins) or judgement.caller is not None
+        """Tell whether an entry's expiry may have a say in a judgement: where the record names a caller.
+
+        A session's later call names one by its source identity or its own name, which nobody has once he expired.
+        """
+        access = judgement.access
+        named = bool(access.claims or access.origins) or access.kind in LATER_CALLS
         return self._by_day and named and judgement.verdict is not Verdict.OUT_OF_SCOPE
 
     def _remember(self, key: Key, caller: Raw, judgement: Judgement) -> None:
