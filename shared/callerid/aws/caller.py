@@ -15,7 +15,7 @@ from msgspec import Raw, Struct, field
 
 from callerid import moment
 from callerid.access import Cloud, Kind
-from callerid.aws.record import OnBehalfOf, SessionIssuer
+from callerid.aws.record import OnBehalfOf, SessionIssuer, is_service
 from callerid.decode import decode
 from callerid.names import arn
 from callerid.trace.link import Basis, Link, Mark, Origin, Sign
@@ -77,7 +77,7 @@ def actor(data: bytes) -> Actor:
         names=_names(caller),
         began=moment.utc(context.attributes.created) if context.attributes else None,
         before=context.source_identity or None,
-        is_forwarded=(caller.invoked_by or "").endswith(".amazonaws.com"),
+        is_forwarded=is_service(caller.invoked_by),
         origin=_origin(caller),
     )
     return Actor(caller, link_)

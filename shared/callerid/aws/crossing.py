@@ -8,7 +8,7 @@ from callerid.access import Access
 from callerid.aws.assume import role_chain, switch_role
 from callerid.aws.federation import saml, web_identity
 from callerid.aws.grant import federation_token, outbound_token, portal, root_session
-from callerid.aws.record import Record, UserIdentity, identity_of
+from callerid.aws.record import Record, UserIdentity, identity_of, is_service
 from callerid.aws.workload import pod_identity, pod_token, roles_anywhere, roles_anywhere_session
 
 _POD_IDENTITY = "pods.eks.amazonaws.com"
@@ -35,10 +35,9 @@ def reader_of(record: Record) -> Reader | None:
 
 def _is_service_itself(identity: UserIdentity) -> bool:
     """Tell an AWS service that acts for itself. Two services carry a workload's identity and are not exempt."""
-    by = identity.invoked_by or ""
-    if by in (_POD_IDENTITY, _ROLES_ANYWHERE):
+    if identity.invoked_by in (_POD_IDENTITY, _ROLES_ANYWHERE):
         return False
-    return identity.type == "AWSService" or (identity.type is None and by.endswith(".amazonaws.com"))
+    return identity.type == "AWSService" or (identity.type is None and is_service(identity.invoked_by))
 
 
 def _assume_role(record: Record) -> Access:

@@ -15,7 +15,7 @@ from zlib_ng.zlib_ng import crc32
 from callerid.access import Access, Cloud, Kind, Occurrence, Scope
 from callerid.aws.call import outcome_of
 from callerid.aws.crossing import READERS, reader_of
-from callerid.aws.record import Record, UserIdentity, identity_of
+from callerid.aws.record import Record, UserIdentity, identity_of, is_service
 from callerid.decode import is_object
 from callerid.moment import utc
 from callerid.names import arn
@@ -92,7 +92,7 @@ def _session_call(record: Record, identity: UserIdentity, role: str) -> Access:
         error=record.error,
         scope=Scope.NEVER if _is_service_session(identity) else Scope.REQUIRED,
         findings=_session_findings(identity, session_name, is_person=is_person),
-        forwarded=(identity.invoked_by or "").endswith(".amazonaws.com"),
+        forwarded=is_service(identity.invoked_by),
     )
 
 

@@ -178,6 +178,11 @@ class ServiceDetails(Struct, frozen=True):
     account_id: str | None = None
 
 
+def is_service(invoked_by: str | None) -> bool:
+    """Tell a service of AWS's own in ``invokedBy``, which reads ``AWS Internal`` where AWS does not say which."""
+    return invoked_by is not None and (invoked_by.endswith(".amazonaws.com") or invoked_by == "AWS Internal")
+
+
 @lru_cache(maxsize=8192)
 def identity_of_bytes(data: bytes) -> UserIdentity:
     """Return who made a call, by the JSON of it. Sessions repeat, so the same JSON is decoded once."""
