@@ -20,7 +20,8 @@ from callerid.decode import is_object
 from callerid.moment import utc
 from callerid.names import arn
 
-CallKey = tuple[int, str | None, str | None]
+CallKey = tuple[int, str | None, str | None, bool]
+_SIGN_IN = "signin.amazonaws.com"
 
 
 def call_keys(records: Sequence[Record]) -> list[CallKey | None]:
@@ -32,7 +33,12 @@ def call_keys(records: Sequence[Record]) -> list[CallKey | None]:
     return [
         None
         if record.event_name in READERS and reader_of(record) is not None
-        else (crc32(record.user_identity), record.error_code or record.error_message, record.recipient)
+        else (
+            crc32(record.user_identity),
+            record.error_code or record.error_message,
+            record.recipient,
+            record.event_source == _SIGN_IN,
+        )
         for record in records
     ]
 
@@ -92,8 +98,13 @@ def _session_call(record: Record, identity: UserIdentity, role: str) -> Access:
         error=record.error,
         scope=Scope.NEVER if _is_service_session(identity) else Scope.REQUIRED,
         findings=_session_findings(identity, session_name, is_person=is_person),
-        forwarded=is_service(identity.invoked_by),
+        forwarded=is_service(identity.invoked_by) or _is_sign_in(record, identity),
     )
+
+
+def _is_sign_in(record: Record, identity: UserIdentity) -> bool:
+    """Tell a sign-in to the console, whose record has no session context, where a source identity would stand."""
+    return record.event_source == _SIGN_IN and identity.session_context is None
 
 
 def session_name_of(identity: UserIdentity) -> str | None:
