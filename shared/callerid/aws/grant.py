@@ -28,7 +28,6 @@ def federation_token(record: Record) -> Access:
         claims=call.claims,
         origin_account=identity.account,
         user_name=user_name_of(identity),
-        untargeted=True,
         findings=findings(
             None if principal_of(identity) else "principal-missing",
             call.unknown_type or by,
