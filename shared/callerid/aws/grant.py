@@ -9,6 +9,7 @@ from callerid.access import Access, Cloud, Kind, Scope, findings
 from callerid.aws.call import call_of, principal_of, user_name_of
 from callerid.aws.record import Record, ServiceDetails
 from callerid.decode import decode
+from callerid.names import arn
 
 
 def federation_token(record: Record) -> Access:
@@ -39,6 +40,8 @@ def root_session(record: Record) -> Access:
     """Read an AssumeRoot: root of a member account, for one task."""
     call = call_of(record)
     target = call.request.target_principal
+    caller = arn.parse(call.identity.arn or "")
+    partition = caller.partition if caller else "aws"
     return Access(
         cloud=Cloud.AWS,
         kind=Kind.ROOT_SESSION,
@@ -47,7 +50,7 @@ def root_session(record: Record) -> Access:
         outcome=call.outcome,
         error=call.error,
         principal=principal_of(call.identity),
-        target=f"arn:aws:iam::{target}:root" if target and target.isdigit() else target,
+        target=f"arn:{partition}:iam::{target}:root" if target and target.isdigit() else target,
         claims=call.claims,
         origin_account=call.identity.account,
         user_name=user_name_of(call.identity),
