@@ -148,7 +148,8 @@ class Access(Struct, frozen=True, kw_only=True):
     forwarded: bool = False
     """Whether a service passed the session's call on, which leaves out its source identity."""
     request_withheld: bool = False
-    """Whether the record leaves out what was asked for, as of some denied calls: nothing can be required of it."""
+    """Whether the record leaves out what was asked for, as of some denied calls and of the access portal's: nothing
+    can be required of it."""
     role_claimed: bool | None = None
     """Whether the token's own ``roles`` claim authorised the role; None where the kind has no such claim."""
     audiences: tuple[str, ...] | None = None

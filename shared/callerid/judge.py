@@ -244,7 +244,7 @@ def _later_call(
     Each field speaks for itself and under its own mode: that one is only warned about excuses no other.
     """
     caller, weighed = None, []
-    for field, value, demand in required.said(requirements, access):
+    for field, value, demand in required.said(requirements, access) if not access.request_withheld else ():
         entries = [entry for entry in book.named(value) if demand.equals or not _expiry(entry, day)]
         misfits = [_expiry(entry, day) or (_strays(entry, access) if guarded else None) for entry in entries]
         index = misfits.index(None) if None in misfits else 0

@@ -81,7 +81,10 @@ def outbound_token(record: Record) -> Access:
 
 
 def portal(record: Record) -> Access:
-    """Read the access portal's own record, which names role and account outside the usual places."""
+    """Read the access portal's own record, which names role and account outside the usual places.
+
+    It shows the user's id and no session: what is required of a session is asked of those that follow.
+    """
     call = call_of(record)
     details = decode(ServiceDetails, record.service_details)
     user = call.identity.on_behalf_of
@@ -100,6 +103,7 @@ def portal(record: Record) -> Access:
         provider=user.identity_store if user else None,
         target=role,
         user_name=user.user_id if user else None,
+        request_withheld=True,
         unlisted="subject-unlisted",
         findings=findings(None if user and user.user_id else "subject-missing"),
     )
