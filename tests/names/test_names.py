@@ -36,6 +36,16 @@ def test_what_only_looks_like_one_is_none(text):
     assert arn.parse(text) is None
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"),
+     ("us-iso-east-1", "aws-iso"), ("us-isob-east-1", "aws-iso-b"), ("us-isof-south-1", "aws-iso-f"),
+     ("eu-isoe-west-1", "aws-iso-e"), ("eusc-de-east-1", "aws-eusc"), ("", "aws"), (None, "aws")],
+)  # fmt: skip
+def test_a_region_is_of_one_partition(region, partition):
+    assert arn.partition_of(region) == partition
+
+
 def test_a_session_is_of_the_role_whatever_its_path():
     assert arn.role_of("arn:aws:sts::111111111111:assumed-role/x/s") == arn.role_of(
         "arn:aws:iam::111111111111:role/p/x"

@@ -40,8 +40,7 @@ def root_session(record: Record) -> Access:
     """Read an AssumeRoot: root of a member account, for one task."""
     call = call_of(record)
     target = call.request.target_principal
-    caller = arn.parse(call.identity.arn or "")
-    partition = caller.partition if caller else "aws"
+    partition = arn.partition_of(record.region)
     return Access(
         cloud=Cloud.AWS,
         kind=Kind.ROOT_SESSION,
@@ -91,7 +90,7 @@ def portal(record: Record) -> Access:
     role = None
     if details.account_id and details.role_name:
         path = "aws-reserved/sso.amazonaws.com/AWSReservedSSO_"
-        role = f"arn:aws:iam::{details.account_id}:role/{path}{details.role_name}"
+        role = f"arn:{arn.partition_of(record.region)}:iam::{details.account_id}:role/{path}{details.role_name}"
     return Access(
         cloud=Cloud.AWS,
         kind=Kind.IDENTITY_CENTER,

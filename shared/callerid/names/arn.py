@@ -89,6 +89,22 @@ def account_of(text: str | None) -> str | None:
     return principal.account if principal else None
 
 
+_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+)
+
+
+def partition_of(region: str | None) -> str:
+    """Return the partition that a region is of: ``aws`` for every one that is in no other."""
+    return next((partition for start, partition in _PARTITIONS if (region or "").startswith(start)), "aws")
+
+
 @lru_cache(maxsize=1024)
 def issuer_of(provider: str | None) -> str:
     """Return an OIDC issuer as CloudTrail writes it, without scheme and trailing slash.
