@@ -127,12 +127,17 @@ def is_recycled(identity: Identity, subject: github.Subject) -> bool:
 
 
 def user_names(identity: Identity) -> tuple[str, ...]:
-    """Return the user names of an identity, which ``equals: caller`` accepts beside the caller's name."""
+    """Return the user names of an identity, which ``equals: caller`` accepts beside the caller's name.
+
+    A certificate's common name has two: as a source identity it is printed with ``CN=`` and without.
+    """
     user = arn.parse(identity.iam_user) if identity.iam_user else None
+    common_name = identity.roles_anywhere.common_name if identity.roles_anywhere else None
     names = (
         user.name if user else None,
         identity.google_user,
         identity.saml.subject if identity.saml else None,
-        identity.roles_anywhere.common_name if identity.roles_anywhere else None,
+        common_name,
+        f"CN={common_name}" if common_name else None,
     )
     return tuple(name for name in names if name)
