@@ -17,6 +17,15 @@ PROVIDER = "projects/1/locations/global/workloadIdentityPools/p/providers/q"
 
 GOOD = {
     "the least": "version: 1\n",
+    "projects of a group": HEAD
+    + "      - oidc: {issuer: gitlab.com, subject: 'project_path:acme/*:ref_type:branch:ref:main'}\n",
+    "any group of one's own server": HEAD
+    + "      - oidc: {issuer: gitlab.example.com, subject: 'project_path:*/deploy:ref_type:branch:ref:main'}\n",
+    "users of an identity pool": HEAD
+    + (
+        "      - oidc: {issuer: cognito-identity.amazonaws.com, subject: 'us-east-1:*'}\n"
+        "    may_reach: [{aws_role: 'arn:aws:iam::111111111111:role/r', audience: 'us-east-1:00000000-0000-4000-8000-000000000001'}]\n"
+    ),
     "one caller": HEAD + AN_IDENTITY,
     "accounts without quotes keep their digits": "version: 1\naws_accounts: [012345678901]\n",
     "off is a word": (
@@ -77,6 +86,13 @@ BAD = {
     "every pool": (HEAD + "      - principal: principal://iam.googleapis.com/*/subject/*\n", "would match everybody"),
     "any owner's environment": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: '*:environment:prod'}\n", "would match everybody"),
     "any owner's app": (HEAD + "      - oidc: {issuer: token.actions.githubusercontent.com, subject: 'repo:*/app:ref:refs/heads/main'}\n", "would match everybody"),
+    "any group's project": (HEAD + "      - oidc: {issuer: gitlab.com, subject: 'project_path:*/deploy:ref_type:branch:ref:main'}\n", "would match everybody"),
+    "a group that only begins so": (HEAD + "      - oidc: {issuer: 'https://gitlab.com', subject: 'project_path:acme*'}\n", "would match everybody"),
+    "any organisation's workspace": (HEAD + "      - oidc: {issuer: app.terraform.io, subject: 'organization:*:project:prod:*'}\n", "would match everybody"),
+    "any organisation's pipeline": (HEAD + "      - oidc: {issuer: agent.buildkite.com, subject: 'organization:*:pipeline:deploy:*'}\n", "would match everybody"),
+    "any team's project": (HEAD + "      - oidc: {issuer: oidc.vercel.com, subject: 'owner:*:project:web:*'}\n", "would match everybody"),
+    "Google's numbers": (HEAD + "      - oidc: {issuer: accounts.google.com, subject: '1*'}\n", "would match everybody"),
+    "everybody of Cognito": (HEAD + "      - oidc: {issuer: cognito-identity.amazonaws.com, subject: 'eu-west-1:*'}\n    may_reach: [{aws_role: 'arn:aws:iam::111111111111:role/r'}]\n", "the identity pool as audience"),
     "any cluster": (HEAD + "      - gke: '*.svc.id.goog[prod/app]'\n", "would match everybody"),
     "any pool's alice": (HEAD + "      - principal: principal://iam.googleapis.com/projects/*/locations/global/workloadIdentityPools/p/subject/alice\n", "would match everybody"),
     "any project's agents": (HEAD + "      - principal: principal://agents.global.org-123456789012.system.id.goog/resources/aiplatform/projects/*\n", "would match everybody"),
@@ -136,6 +152,9 @@ NOT_IN_A_SCHEMA = {
     "any group's release", "any organization's pipeline", "any organization's project", "any owner's deployment",
     "whoever has such an id", "whoever has such a mailbox", "any domain's mailbox", "any project's account",
     "any project's default account",
+    "any group's project", "a group that only begins so", "any organisation's workspace", "any organisation's pipeline",
+    "any team's project", "Google's numbers", "everybody of Cognito",
+    "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any issuer", "any provider",
     "any audience", "an account that is none", "no end of nesting",
     "any project's default account", "any owner's environment", "any owner's app", "any cluster", "any pool's alice", "any issuer", "any provider",
     "any audience", "no end of nesting",

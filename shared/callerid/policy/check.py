@@ -70,12 +70,13 @@ _OWNERS = {
     "oidc.vercel.com": r"owner:[^:]+:",
 }
 """Issuers that everybody can have subjects of, and how such a subject begins with its owner."""
-_OWNERLESS = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
+_OWNERLESS = (GOOGLE, "graph.facebook.com", "www.amazon.com")
 """Issuers whose subjects are ids, which no beginning makes anybody's."""
 _MAILBOXES = (
     "gmail.com", "googlemail.com", "appspot.gserviceaccount.com", "developer.gserviceaccount.com",
 )  # fmt: skip
 """Domains of addresses that everybody, or every project, can have."""
+_COGNITO = "cognito-identity.amazonaws.com"
 
 
 def document(document: Document, shape: Shape) -> None:
@@ -105,7 +106,7 @@ def _caller(caller: Caller, shape: Shape, owners: dict[tuple[str, ...], str]) ->
         if not _has_one_form(identity, shape):
             continue
         _formats(identity, shape)
-        _strangers(identity, shape)
+        _strangers(caller, identity, shape)
         _issuer_shown(caller, identity, shape)
         for key in keys(identity):
             other = owners.setdefault(key, caller.name)
@@ -133,15 +134,27 @@ def _formats(identity: Identity, shape: Shape) -> None:
             shape.blame(identity, f"{name}: expected {expected}; got {value!r}", name)
 
 
-def _strangers(identity: Identity, shape: Shape) -> None:
+def _strangers(caller: Caller, identity: Identity, shape: Shape) -> None:
     """Refuse a pattern that lets in somebody of an issuer that others use too, whom nobody can have meant."""
     for key in keys(identity):
         if glob.is_glob(key.issuer):
             shape.blame(identity, f"{key.issuer!r}: a pattern can't stand for an issuer, provider or cluster")
             return
-        if glob.is_glob(key.value) and _is_open(identity, key.value):
+        if not glob.is_glob(key.value):
+            continue
+        if _is_cognito(identity):
+            if any(reach.audience is None for reach in caller.may_reach):
+                wanted = "name whom you mean, or the identity pool as audience of each may_reach"
+                shape.blame(identity, f"{key.value!r} would match everybody of a shared issuer; {wanted}")
+            return
+        if _is_open(identity, key.value):
             shape.blame(identity, f"{key.value!r} would match everybody of a shared issuer; name whom you mean")
             return
+
+
+def _is_cognito(identity: Identity) -> bool:
+    """Tell Cognito's issuer, whose subjects are ids: whose they are is said by the audience, the identity pool."""
+    return identity.oidc is not None and arn.issuer_of(identity.oidc.issuer) == _COGNITO
 
 
 def _is_open(identity: Identity, pattern: str) -> bool:
