@@ -5,16 +5,12 @@ https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-refe
 
 from __future__ import annotations
 
-import re
-
 from msgspec.structs import replace
 
 from callerid.access import Access, Cloud, Kind, Outcome, Scope, findings
-from callerid.aws.call import Call, arn_claims, call_of, principal_of, user_name_of
+from callerid.aws.call import Call, arn_claims, call_of, principal_of, refused_target, user_name_of
 from callerid.aws.record import Record
 from callerid.names import arn
-
-_REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+)")
 
 
 def role_chain(record: Record) -> Access:
@@ -31,7 +27,7 @@ def role_chain(record: Record) -> Access:
         outcome=call.outcome,
         error=call.error,
         principal=principal,
-        target=call.request.role_arn or _refused_role(call),
+        target=call.request.role_arn or refused_target(record),
         session_name=call.session_name,
         source_identity=call.source_identity or upstream,
         claims=call.claims,
@@ -48,12 +44,6 @@ def role_chain(record: Record) -> Access:
             "instance-metadata-v1" if context.ec2_role_delivery == "1.0" else None,
         ),
     )
-
-
-def _refused_role(call: Call) -> str | None:
-    """Return the role that a denial names: the record of one may leave ``requestParameters`` null."""
-    found = _REFUSED.search(call.record.error_message or "")
-    return found[1] if found else None
 
 
 def _chain(call: Call, upstream: str | None) -> str | None:

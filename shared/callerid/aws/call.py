@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from msgspec import Struct
@@ -22,6 +23,9 @@ _TYPES = frozenset((
     "Root", "IAMUser", "AssumedRole", "Role", "FederatedUser", "Directory", "AWSAccount", "AWSService",
     "IdentityCenterUser", "WebIdentityUser", "SAMLUser",
 ))  # fmt: skip
+
+
+_REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:(?:role/[\w+=,.@/-]+|root))")
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -82,6 +86,12 @@ def _name_made(response: Response) -> str | None:
 def outcome_of(record: Record) -> Outcome:
     """Return whether a call was allowed: CloudTrail names an error where it was not."""
     return Outcome.DENIED if record.error else Outcome.ALLOWED
+
+
+def refused_target(record: Record) -> str | None:
+    """Return the role or root that a denial names: the record of one may leave ``requestParameters`` null."""
+    found = _REFUSED.search(record.error_message or "")
+    return found[1] if found else None
 
 
 def principal_of(identity: UserIdentity) -> str | None:

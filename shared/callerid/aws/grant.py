@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 from __future__ import annotations
 
 from callerid.access import Access, Cloud, Kind, Scope, findings
-from callerid.aws.call import call_of, principal_of, user_name_of
+from callerid.aws.call import call_of, principal_of, refused_target, user_name_of
 from callerid.aws.record import Record, ServiceDetails
 from callerid.decode import decode
 from callerid.names import arn
@@ -49,7 +49,9 @@ def root_session(record: Record) -> Access:
         outcome=call.outcome,
         error=call.error,
         principal=principal_of(call.identity),
-        target=f"arn:{partition}:iam::{target}:root" if target and target.isdigit() else target,
+        target=f"arn:{partition}:iam::{target}:root"
+        if target and target.isdigit()
+        else target or refused_target(record),
         claims=call.claims,
         origin_account=call.identity.account,
         user_name=user_name_of(call.identity),
@@ -59,8 +61,12 @@ def root_session(record: Record) -> Access:
 
 
 def outbound_token(record: Record) -> Access:
-    """Read a GetWebIdentityToken: a token that leaves AWS, for the audiences that were asked for."""
+    """Read a GetWebIdentityToken: a token that leaves AWS, for the audiences that were asked for.
+
+    The record of a denial may leave them out; then no token left, and there is none to compare.
+    """
     call = call_of(record)
+    audiences = call.request.audience
     return Access(
         cloud=Cloud.AWS,
         kind=Kind.OUTBOUND_TOKEN,
@@ -69,8 +75,8 @@ def outbound_token(record: Record) -> Access:
         outcome=call.outcome,
         error=call.error,
         principal=principal_of(call.identity),
-        audience=" ".join(call.request.audience) or None,
-        audiences=call.request.audience,
+        audience=" ".join(audiences) or None,
+        audiences=None if call.error and not audiences else audiences,
         claims=call.claims,
         origin_account=call.identity.account,
         user_name=user_name_of(call.identity),
