@@ -1,5 +1,6 @@
 """Files are recognised by their content and read in blocks; damage is told and costs nothing else."""
 
+import errno
 import gzip
 import json
 import os
@@ -146,6 +147,32 @@ def test_a_name_of_odd_bytes_is_printed_as_text(tmp_path, book):
 def test_a_path_that_names_nothing_is_an_error(tmp_path):
     with pytest.raises(files.NoFileError, match="no such file or folder"):
         files.find([str(tmp_path / "nothing*")])
+
+
+@pytest.mark.parametrize("path", ["", "x" * 300])
+def test_a_path_that_cannot_be_one_names_nothing(path):
+    with pytest.raises(files.NoFileError, match="no such file or folder"):
+        files.find([path])
+
+
+def test_a_folder_without_a_file_is_told_as_that(tmp_path):
+    with pytest.raises(files.NoFileError, match="holds no file"):
+        files.find([str(tmp_path)])
+
+
+@pytest.mark.parametrize("path", ["shut", "shut/a.json", "shut/*.json", "s*/a.json"])
+def test_a_file_that_nobody_may_look_at_is_found_so_that_it_is_told(tmp_path, monkeypatch, path):
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "shut" / "a.json").write_bytes(FILE)
+    look = os.stat
+
+    def refuse(name, *arguments, **named):
+        if isinstance(name, str) and "shut/" in name:
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        return look(name, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert len(files.find([str(tmp_path / path)])) == 1
 
 
 def test_standard_input_is_read_as_a_file_is():

@@ -7,12 +7,14 @@ the same memory; any other JSON is one block.
 
 from __future__ import annotations
 
+import errno
 import gc
 import glob
 import hashlib
 import io
 import os
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -41,6 +43,7 @@ _MEMBER = re.compile(rb"\x1f\x8b\x08")
 """How every member of a gzip file begins. Sought as a pattern, which takes half the time of ``bytes.find``."""
 _HEAD_AND_TRAILER = 18
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _GZIP_ERRORS: tuple[type[Exception], ...] = (EOFError, zlib.error, zlib_ng.error, gzip_ng.BadGzipFile)  # type: ignore[assignment]  # zlib_ng's stub calls its error a value
 
 
@@ -92,7 +95,9 @@ def find(paths: Iterable[str]) -> list[str]:
     for path in paths:
         files = sorted(_expand(path))
         if not files:
-            raise NoFileError(f"{path}: no such file or folder, and no file matches it")
+            is_folder = stat.S_ISDIR(_mode(path) or 0)
+            why = "holds no file" if is_folder else "no such file or folder, and no file matches it"
+            raise NoFileError(f"{path}: {why}")
         for file in files:
             is_place = file != STANDARD_INPUT and not is_history(file)
             found.setdefault(os.path.realpath(file) if is_place else file, file)
@@ -110,22 +115,34 @@ def _expand(path: str) -> Iterator[str]:
 
         Wanted.of(path)
         yield path
-    elif path == STANDARD_INPUT or Path(path).is_file() or _is_pipe(path):
+        return
+    mode = _mode(path)
+    if path == STANDARD_INPUT:
         yield path
-    elif Path(path).is_dir():
-        yield from _walk(path)
-    else:
+    elif mode is None:
         for match in glob.glob(path, recursive=True):  # noqa: PTH207  # keeps the spelling that the user gave
-            yield from _walk(match) if Path(match).is_dir() else (match,)
+            yield from _walk(match) if stat.S_ISDIR(_mode(match) or 0) else (match,)
+    elif stat.S_ISDIR(mode):
+        yield from _walk(path)
+    else:  # also a named pipe, as a shell's process substitution makes one
+        yield path
 
 
-def _is_pipe(path: str) -> bool:
-    """Tell a named pipe, as a shell's process substitution makes one."""
-    return Path(path).exists() and not Path(path).is_dir()
+def is_pipe(path: str) -> bool:
+    """Tell a named pipe, which can be read once."""
+    return stat.S_ISFIFO(_mode(path) or 0)
+
+
+def _mode(path: str) -> int | None:
+    """Return what lies at a path, None where nothing does; 0 where nobody may look, which is to be told."""
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116  # Path takes an empty path for this folder
+    except OSError as error:
+        return None if error.errno in _NOTHING else 0
 
 
 def _walk(folder: str) -> Iterator[str]:
-    """Yield the regular files below a folder. A folder that can't be listed is yielded itself, to be told."""
+    """Yield the regular files below a folder. What can't be listed or looked at is yielded itself, to be told."""
     seen: set[str] = set()
     closed: list[str] = []
     for parent, folders, files in os.walk(
@@ -135,7 +152,7 @@ def _walk(folder: str) -> Iterator[str]:
         shown = sorted(name for name in folders if not name.startswith("."))
         folders[:] = [name for name in shown if os.path.realpath(os.path.join(parent, name)) not in seen]  # noqa: PTH118
         paths = (os.path.join(parent, name) for name in files if not name.startswith("."))  # noqa: PTH118
-        yield from (path for path in paths if Path(path).is_file())
+        yield from (path for path in paths if (mode := _mode(path)) == 0 or stat.S_ISREG(mode or 0))
     yield from closed
 
 

@@ -128,7 +128,7 @@ def _file(path: str) -> _File:
     Raises:
         KeptError: where it can't be read again, or not at all.
     """
-    if path == files.STANDARD_INPUT or files.is_history(path) or not Path(path).is_file():
+    if path == files.STANDARD_INPUT or files.is_history(path) or files.is_pipe(path):
         raise KeptError(f"{path}: --index keeps files; standard input, pipes and {files.HISTORY} are read without it")
     if not os.access(path, os.R_OK):
         raise KeptError(f"{files.printable_name(path)}: not readable, so the index would miss it")

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -133,7 +132,7 @@ def in_index(path: str, paths: Sequence[str], wanted: Query, *, forward: bool) -
 
 def is_read_once(path: str) -> bool:
     """Tell standard input and a pipe: what was read of them is gone, so the single calls of a session are too."""
-    return path == files.STANDARD_INPUT or Path(path).is_fifo()
+    return path == files.STANDARD_INPUT or files.is_pipe(path)
 
 
 @contextmanager
