@@ -101,6 +101,10 @@ class Tally(Struct):
         self.broken_off += other.broken_off
 
 
+class LostError(Exception):
+    """A process of the scan was ended from outside, and what it read with it."""
+
+
 class Select(msgspec.Struct, frozen=True):
     """What is wanted beside the counts: judgements one by one, and the rows of a table."""
 
@@ -285,13 +289,18 @@ def _in_processes(
     paths: Sequence[str], book: Book | None, select: Select, keeper: Callable[[], Keep] | None, jobs: int
 ) -> Iterator[tuple[str, Tally, bytes]]:
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  # costs a fifth of a small scan's start
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
 
     with ProcessPoolExecutor(jobs, initializer=_start, initargs=(book, select, keeper)) as pool:
         rest = iter(paths)
         waiting = deque((path, pool.submit(_work, path)) for path in islice(rest, jobs * _AHEAD))
         while waiting:
             path, future = waiting.popleft()
-            part, lines = future.result()
+            try:
+                part, lines = future.result()
+            except BrokenProcessPool as error:
+                why = "a process was ended from outside, as one is where memory runs out"
+                raise LostError(f"{path}: {why}; what came before is not the whole. Try fewer --jobs") from error
             waiting.extend((following, pool.submit(_work, following)) for following in islice(rest, 1))
             yield path, part, lines
 

@@ -1,6 +1,9 @@
 """``callerid scan`` as a user starts it: what it prints, and how it exits."""
 
 import json
+import os
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +19,12 @@ LOGS = ROOT / "examples" / "logs"
 POLICY = ROOT / "examples" / "policy.yaml"
 
 
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-W", "error", "-m", "callerid", *map(str, arguments)]
+
+
 def callerid(*arguments: object, data: bytes = b"", cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-W", "error", "-m", "callerid", *map(str, arguments)]
-    run = subprocess.run(command, input=data, capture_output=True, cwd=cwd, check=False)
+    run = subprocess.run(command(*arguments), input=data, capture_output=True, cwd=cwd, check=False)
     assert b"Traceback" not in run.stderr, run.stderr.decode()
     return run
 
@@ -109,13 +115,81 @@ def test_a_quiet_day_is_clean(data):
     assert b"0 records in 1 file: none" in run.stdout
 
 
+EVERY = (
+    ("scan", LOGS), ("scan", "--format", "jsonl", "--all", LOGS), ("trace", "example000021", LOGS), ("suggest", LOGS),
+    ("report", LOGS, "-o", "-"), ("explain",), ("check", POLICY),
+)  # fmt: skip
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_output_that_cannot_be_written_is_no_finding():
-    command = [sys.executable, "-m", "callerid", "scan", "--format", "jsonl", "--all", str(LOGS)]
+@pytest.mark.parametrize("arguments", EVERY)
+def test_output_that_cannot_be_written_is_no_finding(arguments):
     with Path("/dev/full").open("wb") as full:
-        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        run = subprocess.run(command(*arguments), stdout=full, stderr=subprocess.PIPE, check=False)
     assert run.returncode == 2
     assert b"the output cannot be written" in run.stderr
+
+
+@pytest.mark.parametrize("arguments", EVERY)
+def test_a_reader_that_is_gone_is_no_finding(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        run = subprocess.run(command(*arguments), stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", [("scan", "PIPE"), ("trace", "x", "PIPE"), ("suggest", "PIPE")])
+def test_an_interrupt_is_no_finding(arguments, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    at_pipe = (tmp_path / "pipe" if argument == "PIPE" else argument for argument in arguments)
+    run = subprocess.Popen(command(*at_pipe), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with (tmp_path / "pipe").open("wb"):  # opens once the command reads
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+    assert run.returncode == 130
+
+
+def test_a_process_that_is_lost_is_no_finding(tmp_path):
+    for name in ("a", "b"):
+        os.mkfifo(tmp_path / name)
+    paths = [tmp_path / "a", tmp_path / "b"]
+    run = subprocess.Popen(command("scan", "--jobs", 2, *paths), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with paths[0].open("wb"), paths[1].open("wb"):  # opened once each process reads
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        if not children.exists():
+            run.kill()
+            pytest.skip("needs a kernel that tells a process's children")
+        os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+        _, err = run.communicate()
+    assert run.returncode == 2
+    assert b"a process was ended from outside" in err
+    assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_closed_stream_is_no_finding(closed):
+    path = "-" if "<" in closed else str(LOGS)
+    line = f"{shlex.join(map(str, command('scan', '--fail-on', 'never', path)))} {closed}"
+    run = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=False)
+    assert run.returncode == (2 if "<" in closed else 0)
+    assert b"Traceback" not in run.stderr
+    assert b"records in " in run.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("scan", "--fail-on", "never", "LOG"), ("trace", "\u4ebaname", "LOG"), ("report", "LOG", "-o", "-")]
+)
+def test_a_name_that_the_terminal_cannot_write_ends_nothing(arguments, tmp_path):
+    call = record()
+    call["userIdentity"] |= {"userName": "\u4ebaname"}
+    (tmp_path / "log").write_bytes(json_lines(call))
+    at_log = (tmp_path / "log" if argument == "LOG" else argument for argument in arguments)
+    latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    run = subprocess.run(command(*at_log), capture_output=True, env=latin, check=False)
+    assert (run.returncode, b"name" in run.stdout) == (0, True), run.stderr.decode()
 
 
 def test_many_unreadable_lines_are_counted_and_the_first_named(tmp_path):

@@ -189,7 +189,7 @@ def _of_logs(
 @contextmanager
 def _progress(size: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on a terminal, by the bytes of the files that are done."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done: None
         return
     with click.progressbar(length=size, label="reading", file=sys.stderr) as bar:
@@ -199,7 +199,7 @@ def _progress(size: int) -> Iterator[Callable[[int], None]]:
 def _write(text: str, output: str) -> None:
     """Write the page beside its place first: a report is there as a whole or not at all."""
     if output == "-":
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)  # as the page says of itself, whatever the terminal's encoding
         return
     path = Path(output)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

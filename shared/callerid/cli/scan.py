@@ -27,8 +27,6 @@ _POOL_PAYS_BYTES = 8 << 20
 _UNREADABLE_NAMED = 20
 """Lines on standard error before the rest is only counted."""
 _SPOOL_BYTES = 16 << 20
-_STOPPED, _INTERRUPTED = 141, 130
-"""What a shell calls a program that SIGPIPE and SIGINT ended: neither clean, nor findings, nor wrong usage."""
 _THRESHOLDS = ("any", *(severity.value for severity in Severity), "never")
 
 
@@ -98,26 +96,13 @@ def scan(
             )
             finish(tally, book)
         sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_output()
-        sys.exit(_STOPPED)
-    except KeyboardInterrupt as interrupt:
-        for note in getattr(interrupt, "__notes__", ()):
-            click.echo(f"callerid: {note}", err=True)
-        sys.exit(_INTERRUPTED)
-    except OSError as error:
-        _discard_output()
-        raise WrongInputError(f"the output cannot be written: {error.strerror}") from error
+    except scanning.LostError as error:
+        raise WrongInputError(str(error)) from error
     gc.freeze()  # there are no cycles to look for once more as the interpreter ends
     _name_unreadable(tally)
     for told in tally.broken_off:
         click.echo(f"callerid: {told}", err=True)
     sys.exit(_status(tally, fail_on))
-
-
-def _discard_output() -> None:
-    """Send what is still buffered nowhere, so that ending the program does not fail at it once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _scan(
@@ -150,7 +135,7 @@ def _keeper(url: str | None, book: Book | None, sessions: bool) -> Callable[[], 
 @contextmanager
 def _progress(size: int) -> Iterator[Callable[[str], None]]:
     """Show a bar on a terminal, by the bytes of the files that are done."""
-    if not sys.stderr.isatty() or size < _POOL_PAYS_BYTES:
+    if sys.stderr is None or not sys.stderr.isatty() or size < _POOL_PAYS_BYTES:
         yield lambda path: None
         return
     from rich.console import Console  # here because a scan without a terminal needs none of it

@@ -41,10 +41,18 @@ _SESSIONS = "(sessions)"
 """Sessions that a requirement only warns about: each has its own name, which says no more than that."""
 
 
+class _Screen(Console):
+    """A console that leaves it to the command what to do where nobody reads on; rich would end it with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error pass."""
+        raise  # noqa: PLE0704  # called while it is handled
+
+
 def screen() -> Console:
     """Return standard output as tables are drawn on it; nothing in a name is markup or an emoji."""
-    console = Console(highlight=False, emoji=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, emoji=False, markup=False, width=WIDTH)
+    console = _Screen(highlight=False, emoji=False, markup=False)
+    return console if console.is_terminal else _Screen(highlight=False, emoji=False, markup=False, width=WIDTH)
 
 
 def render(tally: Tally, *, has_policy: bool) -> None:

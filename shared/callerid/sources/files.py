@@ -220,6 +220,8 @@ def stream_blocks(stream: io.BufferedReader) -> Iterator[Block]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[io.BufferedReader]:
+    if path == STANDARD_INPUT and sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
     descriptor = sys.stdin.fileno() if path == STANDARD_INPUT else path
     with open(descriptor, "rb", closefd=path != STANDARD_INPUT) as stream:  # a descriptor too
         yield stream
