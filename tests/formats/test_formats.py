@@ -128,7 +128,7 @@ def test_markdown_is_the_totals_and_a_table_of_the_findings():
         "**callerid**: 6 out-of-scope, 1 unattributable, 5 anonymous, 5 unexpected, 26 identified\n\n| verdict |"
     )
     html = rendered(text)
-    assert html.count("<tr>") == 1 + 9
+    assert html.count("<tr>") == 1 + 8
     assert "<td><strong>anonymous</strong>, high</td>\n<td>nobody named</td>\n<td>(token exchange)</td>" in html
     assert '<td style="text-align:right">2</td>' in html
 
@@ -154,6 +154,15 @@ def test_hostile_names_are_code_in_markdown_and_nothing_else(tmp_path):
         assert re.fullmatch(r"<code>[^<]*</code>", who), who
     assert not re.search(r"<(a|img|script|svg)\b", html)
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\u2028]", html)
+
+
+def test_what_reads_alike_is_one_row_of_markdown_and_its_first_time_is_one_that_was_logged(tmp_path):
+    calls = [named(1, "x"), named(2, "x", eventTime=None), named(3, "x", eventTime="2026-11-02T01:00:00Z")]
+    (tmp_path / "x.jsonl").write_bytes(json_lines(*calls))
+    (row,) = scanned("markdown", paths=(tmp_path,)).splitlines()[4:]
+    assert "| 3 | 2026-11-02 01:00 | " in row
+    rows = scanned("markdown").splitlines()[4:]
+    assert len(rows) == len(set(rows)) == 8
 
 
 def test_without_findings_markdown_says_so(tmp_path):

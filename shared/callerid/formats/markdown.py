@@ -41,7 +41,7 @@ class Markdown:
             row, time = _row(found), found.time or ""
             first, last = self._span.get(row, (time, time))
             self._number[row] += 1
-            self._span[row] = (min(first, time), max(last, time))
+            self._span[row] = (min(filter(None, (first, time)), default=""), max(last, time))
         return b""
 
     def end(self, verdicts: Counter[Verdict], /) -> bytes:
@@ -63,7 +63,8 @@ class Markdown:
 
 def _row(line: Line) -> _Row:
     who = (line.caller or {}).get("name") or line.subject or line.principal or ""
-    return line.verdict, line.severity, who, line.kind or "", line.target or "", line.outcome or "", line.reasons
+    kind = "" if line.target else line.kind or ""  # it shows where there is no target
+    return line.verdict, line.severity, who, kind, line.target or "", line.outcome or "", line.reasons
 
 
 def _line(row: _Row, number: int, first: str, last: str) -> str:
