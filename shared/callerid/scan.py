@@ -23,6 +23,7 @@ from callerid.group import Group, group_of
 from callerid.judgement import FINDINGS, Judgement, Severity, Verdict, line
 from callerid.ledger import part as parts
 from callerid.ledger.part import Unit
+from callerid.names.printable import inert
 from callerid.policy.book import Book
 from callerid.sources import files
 
@@ -216,7 +217,7 @@ class Scanner:
             self._emit(judgement, occurrence, emit)
 
     def _emit(self, judgement: Judgement, occurrence: Occurrence, emit: Emit) -> None:
-        emit(self._encode(line(judgement, occurrence, self._policy)) + b"\n")
+        emit(inert(self._encode(line(judgement, occurrence, self._policy))) + b"\n")
 
 
 def _content(block: files.Block, name: str) -> str:

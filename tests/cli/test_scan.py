@@ -214,6 +214,19 @@ def test_without_a_policy_it_is_an_inventory(tmp_path):
     assert "No policy: an inventory." in run.stdout.decode()
 
 
+@pytest.mark.parametrize("format_", ["jsonl", "json", "csv", "ocsf", "markdown"])
+def test_nor_does_it_in_another_format(tmp_path, format_):
+    identity = {
+        "type": "WebIdentityUser",
+        "userName": "e\x1b[2J\x9b31m\x7f\u202evil",
+        "identityProvider": "accounts.google.com",
+    }
+    (tmp_path / "x.jsonl").write_bytes(json_lines(record(userIdentity=identity)))
+    out = callerid("scan", "--policy", POLICY, "--format", format_, tmp_path).stdout.decode()
+    assert "vil" in out
+    assert not set("\x1b\x9b\x7f\u202e") & set(out)
+
+
 def test_nothing_that_a_log_contains_steers_the_terminal(tmp_path):
     evil = "\x1b[2J\u202eevil [bold]x[/bold] :smile:\n\r"
     identity = {"type": "WebIdentityUser", "userName": evil, "identityProvider": "accounts.google.com"}

@@ -1,10 +1,13 @@
 """Names that the clouds write, in every spelling that occurs, and what only looks like one."""
 
+import json
+
+import msgspec
 import pytest
 
 from callerid.moment import utc
 from callerid.names import arn, github, glob, principal
-from callerid.names.printable import printable
+from callerid.names.printable import inert, printable
 
 POOL = "projects/123456789012/locations/global/workloadIdentityPools/p"
 
@@ -146,6 +149,14 @@ def test_a_pattern_knows_two_signs_and_brackets_are_literal():
 )
 def test_moments_have_one_spelling(text, expected):
     assert utc(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a\x7fb\x9b31m", "\u202egnp", "\U000e0041", "テスト\u2028", "plain", '"\\\n'])
+def test_json_on_a_terminal_moves_no_cursor_and_says_the_same(text):
+    data = inert(msgspec.json.encode([text]))
+    assert json.loads(data) == [text]
+    assert printable(data.decode()) == data.decode()
+    assert ("テスト" in text) == ("テスト" in data.decode())
 
 
 def test_what_is_printed_can_move_no_cursor_and_turn_no_line():

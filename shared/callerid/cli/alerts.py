@@ -12,6 +12,7 @@ from callerid.cli.error import WrongInputError
 from callerid.cli.ledger import opened, required
 from callerid.ledger import ask
 from callerid.ledger.rows import Told
+from callerid.names.printable import inert
 
 
 @click.command()
@@ -47,7 +48,7 @@ def alerts(ledger: str, every: bool, format_: str, settle: str | None, note: str
     waiting = [row for row in due.values() if not row.posted]
     if format_ == "jsonl":
         for alert, tally in found:
-            click.echo(msgspec.json.encode({"alert": alert, "tally": tally}))
+            click.echo(inert(msgspec.json.encode({"alert": alert, "tally": tally})))
     else:
         from callerid.cli import alert_table
 

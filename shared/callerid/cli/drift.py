@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from callerid.cli.error import WrongInputError
-from callerid.names.printable import printable
+from callerid.names.printable import inert, printable
 
 
 @click.command()
@@ -81,7 +81,7 @@ def drift(  # noqa: C901  # wires two clouds
         raise WrongInputError(f"{error.name} is missing: pip install 'callerid[aws,drift]'") from error
     for one in (drift for part in found for drift in part.found):
         if format_ == "jsonl":
-            click.echo(msgspec.json.encode(one))
+            click.echo(inert(msgspec.json.encode(one)))
             continue
         who = f" {one.caller}:" if one.caller else ""
         example = f" (for example {one.example})" if one.example else ""

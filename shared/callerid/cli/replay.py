@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from callerid.cli.error import WrongInputError
-from callerid.names.printable import printable
+from callerid.names.printable import inert, printable
 from callerid.replay import Change, Replay, Side
 from callerid.scan import Row
 
@@ -69,7 +69,7 @@ def _jsonl(rows: list[tuple[Change, Row]]) -> None:
     for change, row in rows:
         line = {**change._asdict(), "old": change.old._asdict(), "new": change.new._asdict()}
         line |= {"count": row.count, "first": row.first, "last": row.last}
-        click.echo(msgspec.json.encode(line))
+        click.echo(inert(msgspec.json.encode(line)))
 
 
 def _summary(found: Replay) -> str:

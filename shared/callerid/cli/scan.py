@@ -17,6 +17,7 @@ import msgspec
 from callerid import scan as scanning
 from callerid.cli.error import WrongInputError
 from callerid.judgement import Severity, Verdict
+from callerid.names.printable import inert, printable
 from callerid.policy import cache
 from callerid.policy.book import Book
 from callerid.policy.fault import PolicyError
@@ -199,7 +200,7 @@ def _print_json(tally: scanning.Tally, book: Book | None, spool: IO[bytes], out:
         passed_over=dict(sorted(tally.passed_over.items())),
         unreadable=tally.unreadable,
     )
-    out.write(msgspec.json.encode(summary).removesuffix(b"}") + b',"findings":[')
+    out.write(inert(msgspec.json.encode(summary)).removesuffix(b"}") + b',"findings":[')
     spool.seek(0)
     for index, finding in enumerate(spool):
         out.write((b",\n" if index else b"\n") + finding.rstrip(b"\n"))
@@ -207,8 +208,6 @@ def _print_json(tally: scanning.Tally, book: Book | None, spool: IO[bytes], out:
 
 
 def _name_unreadable(tally: scanning.Tally) -> None:
-    from callerid.names.printable import printable
-
     for record in tally.unreadable[:_UNREADABLE_NAMED]:
         click.echo(f"callerid: {printable(record.source)}: {record.reason}: {printable(record.error or '')}", err=True)
     more = tally.verdicts[Verdict.UNREADABLE] - min(len(tally.unreadable), _UNREADABLE_NAMED)

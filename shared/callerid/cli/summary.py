@@ -12,6 +12,7 @@ from callerid.cli import slack
 from callerid.cli.error import WrongInputError
 from callerid.cli.ledger import opened, required
 from callerid.ledger.store import UnavailableError
+from callerid.names.printable import inert
 from callerid.policy import cache
 from callerid.policy.book import Book
 from callerid.policy.fault import PolicyError
@@ -67,7 +68,7 @@ def _print(found: figures.Summary, format_: str) -> None:  # type: ignore[name-d
 
     match format_:
         case "json":
-            click.echo(msgspec.json.format(msgspec.json.encode(show.plain(found))))
+            click.echo(inert(msgspec.json.format(msgspec.json.encode(show.plain(found)))))
         case "markdown":
             click.echo(show.markdown(found))
         case "csv":

@@ -1,6 +1,7 @@
 """Judgements as CSV: the JSON's fields in their order, a judgement a line.
 
-A spreadsheet takes a cell that begins like a formula for one, and what a caller chose can run there: see
+What could steer a terminal is replaced; the JSON says what it was. A spreadsheet takes a cell that begins like a
+formula for one, and what a caller chose can run there: see
 https://owasp.org/www-community/attacks/CSV_Injection. Such a cell begins with an apostrophe.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from callerid.judgement import Line, Verdict
+from callerid.names.printable import printable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a wide sign is taken for its narrow one
 _FIELDS = tuple(name for name in Line.__struct_fields__ if name != "caller")
@@ -58,7 +60,7 @@ def _cells(line: Line) -> Iterator[str]:
 
 def _row(cells: Iterable[str]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerow([safe(cell) for cell in cells])
+    csv.writer(text).writerow([safe(printable(cell)) for cell in cells])
     return text.getvalue().encode("utf-8", "replace")
 
 

@@ -15,6 +15,7 @@ from callerid import __version__, moment
 from callerid.access import Cloud, Outcome
 from callerid.explanations import explanation
 from callerid.judgement import FINDINGS, Line, Severity, Verdict
+from callerid.names.printable import inert
 from callerid.reasons import REASONS
 
 VERSION = "1.5.0"
@@ -49,7 +50,7 @@ class Ocsf:
         found = self._decode(line)
         if found.verdict not in FINDINGS:
             return b""
-        return msgspec.json.encode(_present(finding(found, self._now))) + b"\n"
+        return inert(msgspec.json.encode(_present(finding(found, self._now)))) + b"\n"
 
     def end(self, verdicts: Counter[Verdict], /) -> bytes:  # noqa: ARG002  # another format's totals
         """Return nothing."""

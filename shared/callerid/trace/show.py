@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from callerid.access import Outcome
 from callerid.names import arn, principal
-from callerid.names.printable import printable
+from callerid.names.printable import inert, printable
 from callerid.trace.chain import Drift, Edge, Step, origins
 from callerid.trace.link import Link, Origin
 
@@ -185,7 +185,7 @@ class _Rows(Struct):
 
     def of(self, step: Step, under: str | None = None, edge: Edge | None = None) -> Iterator[bytes]:
         link = step.link
-        yield msgspec.json.encode(
+        told = msgspec.json.encode(
             {
                 "chain": self.number,
                 "direction": self.direction,
@@ -199,6 +199,7 @@ class _Rows(Struct):
                 "origins": [_told(origin) for origin in origins(step)] if self.direction == "back" else [],
             }
         )
+        yield inert(told)
         if link.access_id in self.seen:
             return
         self.seen.add(link.access_id)
@@ -206,7 +207,7 @@ class _Rows(Struct):
             yield from self.of(inner.step, link.access_id, inner)
         for call in self.calls.get(link.access_id, ()):
             beside = {"chain": self.number, "direction": "call", "id": call.access_id, "under": link.access_id}
-            yield msgspec.json.encode({**beside, **_shown(call)})
+            yield inert(msgspec.json.encode({**beside, **_shown(call)}))
 
 
 def _told(origin: Origin) -> dict[str, Any]:
