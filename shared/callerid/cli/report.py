@@ -143,7 +143,7 @@ def _book(policy: str | None) -> Book | None:
     from callerid.policy import cache
 
     try:
-        return cache.load(policy, cache.folder(dict(os.environ))) if policy else None
+        return cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
     except PolicyError as error:
         raise WrongInputError(str(error)) from error
 

@@ -85,7 +85,7 @@ def scan(
         raise click.UsageError("--sessions goes with --ledger")
     try:
         found = files.find(paths)
-        book = cache.load(policy, cache.folder(dict(os.environ))) if policy else None
+        book = cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
     except (files.NoFileError, PolicyError) as error:
         raise WrongInputError(str(error)) from error
     if sys.stdout is None:

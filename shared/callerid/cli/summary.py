@@ -60,7 +60,7 @@ def summary(
 
 
 def _book(policy: str | None) -> Book | None:
-    return cache.load(policy, cache.folder(dict(os.environ))) if policy else None
+    return cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
 
 
 def _print(found: figures.Summary, format_: str) -> None:  # type: ignore[name-defined]  # noqa: F821

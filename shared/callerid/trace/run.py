@@ -55,7 +55,7 @@ def query(text: str, *, since: str | None, until: str | None, policy: str | None
     """
     times = [_time(time) for time in (since, until)]
     names: tuple[str, ...] = ()
-    if policy:
+    if policy is not None:
         try:
             book = cache.load(policy, cache.folder(dict(os.environ)))
         except PolicyError as error:
