@@ -1,5 +1,6 @@
 """The ledger's commands, as a person types them."""
 
+import getpass
 import json
 import re
 
@@ -78,6 +79,16 @@ def test_a_settled_finding_is_listed_no_more(filled):
     assert "settled by" in run("alerts", "--ledger", filled, "--all", status=1)
     assert "no alert here" in run("alerts", "--ledger", filled, "--settle", "nothing", status=2)
     assert "several" in run("alerts", "--ledger", filled, "--settle", "", status=2)
+
+
+def test_who_settles_is_asked_for_where_the_system_does_not_know(filled, monkeypatch):
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4242")
+
+    line, *_ = run("alerts", "--ledger", filled, "--format", "jsonl", status=1).splitlines()
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    key = json.loads(line)["alert"]["key"]
+    assert "needs --by NAME" in run("alerts", "--ledger", filled, "--settle", key, status=2)
 
 
 def test_a_dry_run_prints_every_message_and_sends_nothing(filled):

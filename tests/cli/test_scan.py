@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import shlex
 import signal
 import subprocess
@@ -253,6 +254,17 @@ def test_a_policy_is_read_once_per_digest(tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch):
     monkeypatch.setenv("CALLERID_CACHE", "/dev/null/nowhere")
     assert callerid("scan", "--policy", POLICY, "--fail-on", "never", LOGS).returncode == 0
+
+
+def test_a_user_without_a_home_scans_too(monkeypatch):
+    def nobody(_: object) -> None:
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "CALLERID_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    result = CliRunner().invoke(main, ["scan", "--policy", str(POLICY), "--fail-on", "never", str(LOGS)])
+    assert (result.exit_code, result.exception) == (0, None)
 
 
 def test_check_tells_a_good_policy():

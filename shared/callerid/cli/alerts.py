@@ -40,7 +40,7 @@ def alerts(ledger: str, every: bool, format_: str, settle: str | None, note: str
             alert = ask.find(store, settle)
         except ask.UnknownAlertError as error:
             raise WrongInputError(str(error)) from error
-        ask.settle_alert(store, alert.key, Told(by or getpass.getuser(), time.time(), note))
+        ask.settle_alert(store, alert.key, Told(by or _user(), time.time(), note))
         click.echo(f"{alert.key} is settled")
         return
     found = [counts for counts in ask.alerts(store) if every or counts.alert.settled is None]
@@ -56,3 +56,11 @@ def alerts(ledger: str, every: bool, format_: str, settle: str | None, note: str
             alert_table.render(found, due)
         click.echo(alert_table.state(waiting, ask.broken(store), ask.troubles(store)))
     raise SystemExit(1 if waiting else 0)
+
+
+def _user() -> str:
+    """Return the name of whoever is logged in; a container's user may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise click.UsageError("--settle needs --by NAME: the system has no name for this user") from error

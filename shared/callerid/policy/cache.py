@@ -54,10 +54,16 @@ def digest_of(text: bytes) -> str:
 
 
 def folder(environment: dict[str, str]) -> Path:
-    """Return the cache's folder under an environment: ``CALLERID_CACHE``, else the user's cache folder."""
+    """Return the cache's folder under an environment: ``CALLERID_CACHE``, else the user's cache folder.
+
+    A container's user may have neither a home nor a name: then nothing is kept, least of all where others can write.
+    """
     if environment.get("CALLERID_CACHE"):
         return Path(environment["CALLERID_CACHE"])
-    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "callerid"
+    try:
+        return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "callerid"
+    except RuntimeError:
+        return Path(os.devnull) / "callerid"
 
 
 def _kept(path: Path) -> Document | None:
