@@ -67,6 +67,12 @@ def test_alerts_lists_what_was_found_and_what_waits(filled):
     assert len(re.findall("subject-unlisted", out)) == 5
 
 
+@pytest.mark.parametrize("command", ["alerts", "summary", "deliver --dry-run", "report -o -", "suggest", "trace x"])
+def test_a_ledger_that_is_not_there_is_not_an_empty_one(command, url, tmp_path):
+    assert "there is no such file" in run(*command.split(), "--ledger", url, status=2)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_settled_finding_is_listed_no_more(filled):
     keys = [
         json.loads(line)["alert"]["key"]
@@ -157,7 +163,7 @@ def test_the_self_test_can_be_looked_at_without_slack():
         (("deliver", "--channel", "C0123456789"), "CALLERID_SLACK_TOKEN is not set"),
         (("deliver", "--portal", "not a name", "--dry-run"), "portal"),
         (("alerts", "--ledger", "postgres://x"), "expected sqlite:///"),
-        (("alerts", "--ledger", "sqlite:////nowhere/at/all.db"), "no folder"),
+        (("alerts", "--ledger", "sqlite:////nowhere/at/all.db"), "no such file"),
     ],
 )
 def test_what_is_missing_is_one_message_and_status_2(filled, monkeypatch, arguments, told):

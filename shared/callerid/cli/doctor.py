@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import click
 import msgspec
@@ -124,10 +123,7 @@ def _google() -> gcp_api.Google:
 
 
 def _opened(url: str) -> Store:
-    """Return the ledger that is there: a doctor makes none."""
+    """Return the ledger that is there."""
     from callerid.cli.ledger import opened
 
-    path = url.removeprefix("sqlite:///")
-    if path != url and not Path(path).exists():
-        raise WrongInputError(f"{url}: there is no such file")
     return opened(url)

@@ -27,10 +27,10 @@ required: Decorator = click.option(
 """The option of every command that cannot do without."""
 
 
-def opened(url: str) -> Store:
+def opened(url: str, *, is_new: bool = False) -> Store:
     """Return the store that a URL names, open until the command ends; one message and exit status 2 for none."""
     try:
-        store = connect(url)
+        store = connect(url, is_new=is_new)
     except (LedgerUrlError, UnavailableError) as error:
         raise WrongInputError(str(error)) from error
     context = click.get_current_context(silent=True)
@@ -54,4 +54,4 @@ class Keeper:
 
 def keeper(url: str, book: Book | None, *, sessions: bool = False) -> Keeper:
     """Return what records into the ledger that a URL names; each process of a scan makes its own."""
-    return Keeper(opened(url), book, sessions=sessions)
+    return Keeper(opened(url, is_new=True), book, sessions=sessions)

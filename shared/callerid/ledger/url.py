@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from callerid.ledger.store import Store
@@ -25,16 +26,17 @@ class LedgerUrlError(Exception):
     """A URL that names no ledger; the message says what was expected."""
 
 
-def connect(url: str) -> Store:
+def connect(url: str, *, is_new: bool = True) -> Store:
     """Return the store that a URL names.
 
-    ``sqlite:///relative/path`` and ``sqlite:////absolute/path``, made where it is not there yet;
+    ``sqlite:///relative/path`` and ``sqlite:////absolute/path``, made where it is not there yet and may be
+    (``is_new``): who asks a ledger must not read "nothing" from one that a slip of the pen has made;
     ``dynamodb://TABLE`` in the region of the environment; ``firestore://PROJECT/DATABASE``, the database
     ``(default)`` where it is left out. From the other cloud ``?region=…&role=…&audience=…`` names the AWS role to
     assume, ``?provider=…&service_account=…`` the provider to sign in at and the account to act as.
 
     Raises:
-        LedgerUrlError: for any other URL, or where the cloud's client is not installed.
+        LedgerUrlError: for any other URL, a file that is not there, or where the cloud's client is not installed.
     """
     try:
         parts = urlsplit(url)
@@ -47,7 +49,10 @@ def connect(url: str) -> Store:
             case "sqlite" if url.startswith("sqlite:///") and parts.path.strip("/") and not parts.query:
                 from callerid.ledger.sqlite import SqliteStore  # noqa: PLC0415
 
-                return SqliteStore(unquote(parts.path.removeprefix("/")))
+                path = unquote(parts.path.removeprefix("/"))
+                if not is_new and not Path(path).exists():
+                    raise LedgerUrlError(f"{url}: there is no such file; `callerid scan --ledger` makes it")
+                return SqliteStore(path)
             case "dynamodb" if parts.netloc and not parts.path.strip("/"):
                 return _dynamodb(parts.netloc, _parameters(url, parts.query, _ROLE))
             case "firestore" if parts.netloc and "/" not in parts.path.strip("/"):

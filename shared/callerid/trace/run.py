@@ -158,7 +158,7 @@ def in_ledger(url: str, wanted: Query, *, forward: bool) -> Result:
         InputError: where there is no such ledger, or it does not answer.
     """
     try:
-        with closing(connect(url)) as store:
+        with closing(connect(url, is_new=False)) as store:
             return in_store(store, wanted, forward=forward)
     except (LedgerUrlError, UnavailableError) as error:
         raise InputError(str(error)) from error
