@@ -50,8 +50,8 @@ def test_the_example_logs_lead_from_an_object_in_google_cloud_back_to_a_job_on_g
 
 
 def test_the_aws_half_of_that_chain_is_attested():
-    role = run("arn:aws:iam::111111111111:role/crosscloud-test-aws-9", LOGS).stdout
-    assert role.endswith("production of token.actions.githubusercontent.com, attested\n")
+    issue = run("00000000-0000-4000-8000-000000000022", LOGS).stdout
+    assert issue.endswith("production of token.actions.githubusercontent.com, attested\n")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,19 @@ def test_wrong_usage_ends_with_2_and_one_message(arguments, message):
 
 def test_a_caller_is_found_by_its_name_in_the_policy(story):
     assert run("nightly-export", story, "--policy", str(POLICY)).stdout.startswith("2026-11-02T03:0")
+
+
+@pytest.mark.parametrize("name", ["batch", "reconciliation"])
+def test_a_caller_that_is_a_role_is_found_where_only_google_logged_its_sessions(name, tmp_path):
+    """There the session's ARN is all that the log says of the role; and so for the role's own ARN."""
+    number = {"batch": 1, "reconciliation": 2}[name]
+    role = f"role/crosscloud-test-aws-{number}"
+    found = run(name, LOGS, "--policy", str(POLICY))
+    assert (found.exit_code, "GenerateAccessToken" in found.stdout) == (0, True)
+    for arn in (f"arn:aws:iam::111111111111:{role}", f"arn:aws:iam::111111111111:{role.replace('/', '/a/path/')}"):
+        assert run(arn, LOGS).stdout == run(role, LOGS).stdout == found.stdout
+        assert run(arn, LOGS, "--index", str(tmp_path / "index")).stdout == found.stdout
+    assert run(f"arn:aws:iam::222222222222:{role}", LOGS).exit_code == 1
 
 
 def test_json_lines_name_the_step_that_each_stands_under(story):

@@ -29,6 +29,8 @@ class Query(Struct, frozen=True):
     until: str | None = None
     shorts: frozenset[str] = frozenset()
     """Roles and users by their bare names."""
+    roles: frozenset[str] = frozenset()
+    """The ARNs of roles: another cloud's log names a session of one, and says no more of the role."""
 
     def wants(self, link: Link) -> bool:
         """Tell whether a link is one that was asked for. Every link passes here once."""
@@ -37,6 +39,7 @@ class Query(Struct, frozen=True):
                 not self.names.isdisjoint(link.names) or link.who in self.names or link.made in self.names
             )
             is_named = is_named or (self.shorts and not self.shorts.isdisjoint((_short(link.who), _short(link.made))))
+            is_named = is_named or (self.roles and not self.roles.isdisjoint((_role_of(link.who), _role_of(link.made))))
             if not is_named and not (self.records and not link.calls and self._names_record(link)):
                 return False
         return self.in_time(link)
@@ -59,8 +62,18 @@ class Query(Struct, frozen=True):
 
 def _short(name: str | None) -> str | None:
     """Return a name as a scan prints it; of one that came through a pool the subject's."""
-    held = principal.parse(name) if name else None
-    return short(held.subject if held else name).name if name else None
+    return short(_held(name)).name if name else None
+
+
+def _role_of(name: str | None) -> str | None:
+    """Return the ARN of the role that a name is of, also of one that came through a pool."""
+    found = arn.role_of(_held(name)) if name else None
+    return found.arn if found else None
+
+
+def _held(name: str) -> str:
+    held = principal.parse(name)
+    return held.subject if held else name
 
 
 def parse(text: str, *, names: Iterable[str] = (), since: str | None = None, until: str | None = None) -> Query:
@@ -75,7 +88,9 @@ def parse(text: str, *, names: Iterable[str] = (), since: str | None = None, unt
     wanted = frozenset(mark for marks in every for mark in marks)
     named = frozenset(mark.value for mark in wanted if mark.sign is Sign.NAME)
     records = frozenset(mark.value for mark in wanted if mark.sign is Sign.RECORD)
-    return Query(text, wanted, named, records, since, until, frozenset(filter(_SHORT.fullmatch, (text, *names))))
+    shorts = frozenset(filter(_SHORT.fullmatch, (text, *names)))
+    roles = frozenset(mark.value for mark in wanted if mark.sign is Sign.ROLE)
+    return Query(text, wanted, named, records, since, until, shorts, roles)
 
 
 def together(queries: Sequence[Query]) -> Query:
@@ -88,6 +103,7 @@ def together(queries: Sequence[Query]) -> Query:
         queries[0].since,
         queries[0].until,
         frozenset(name for query in queries for name in query.shorts),
+        frozenset(name for query in queries for name in query.roles),
     )
 
 
