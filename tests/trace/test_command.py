@@ -108,6 +108,18 @@ def test_a_caller_that_is_a_role_is_found_where_only_google_logged_its_sessions(
     assert run(f"arn:aws:iam::222222222222:{role}", LOGS).exit_code == 1
 
 
+def test_what_cannot_be_read_is_told_and_where_that_is_all_nothing_was_asked(story, tmp_path):
+    (tmp_path / "no.json").write_text("no log")
+    found = run("c1", story, str(tmp_path / "no.json"))
+    assert found.exit_code == 0
+    assert found.stderr.startswith("callerid: 1 of the logs' records or files cannot be read")
+    assert run("c1", str(tmp_path / "no.json")).exit_code == 2
+    index = ("--index", str(tmp_path / "index"))
+    assert "cannot be read" in run("c1", story, str(tmp_path / "no.json"), *index).stderr
+    assert run("nightly-export", *index).exit_code == 0
+    assert run("nobody", story, str(tmp_path / "no.json")).exit_code == 1
+
+
 def test_json_lines_name_the_step_that_each_stands_under(story):
     rows = [json.loads(row) for row in run("c1", story, "--format", "jsonl", "--forward").stdout.splitlines()]
     assert [(row["direction"], row["call"], row["under"], row.get("basis")) for row in rows] == [

@@ -86,10 +86,14 @@ def trace(
 
 def _end(found: Result) -> NoReturn:
     """Say what is missing. Whether there is more to a history that broke off is not known, so that is no success."""
+    if found.unreadable:
+        what = f"{found.unreadable:,} of the logs' records or files cannot be read, and may hold a part of the chain"
+        click.echo(f"callerid: {what}; `callerid scan` names them", err=True)
     for told in found.broken_off:
         click.echo(f"callerid: {told}", err=True)
     if found.broken_off:
         click.echo("callerid: this is a trace of what was read before; one of the rest alone could miss it", err=True)
     if not found.chains:
         click.echo(f"callerid: nothing found for {found.named}", err=True)
-    raise SystemExit(2 if found.broken_off else int(not found.chains))
+    is_unread = found.unreadable and not found.records and not found.chains
+    raise SystemExit(2 if found.broken_off or is_unread else int(not found.chains))

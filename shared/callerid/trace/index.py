@@ -15,7 +15,7 @@ from zlib_ng.zlib_ng import crc32
 
 from callerid import delivery, moment
 from callerid.access import Cloud
-from callerid.envelope import Batch
+from callerid.envelope import Batch, Unreadable
 from callerid.sources import cloud, files
 from callerid.trace.chain import Span, whole
 from callerid.trace.link import Link, Mark, Source
@@ -61,6 +61,9 @@ class LogIndex:
         """Single calls that the query names by their id."""
         self._calls: dict[int, _Calls] = {}
         """By a checksum of the caller, which costs a third of a copy and its hash."""
+        self.records = 0
+        self.unreadable = 0
+        """What could not be read of what was added: records, and files."""
 
     def __enter__(self) -> Self:
         return self
@@ -70,12 +73,16 @@ class LogIndex:
 
     def add(self, path: str) -> None:
         """Read one file into the index."""
-        for batch, name in batches(path):
+        for batch, name in batches(path, self._miss):
             self.take(batch, name)
+
+    def _miss(self, _: Unreadable) -> None:
+        self.unreadable += 1
 
     def take(self, batch: Batch, name: str) -> None:
         """Add the records of a batch."""
         reader, records = reader_of(batch), batch.records
+        self.records += len(records)
         issues = frozenset(reader.issues(records))
         for index in issues:
             self._shelf.put(reader.issue(records[index], _source(batch, index, name)))
@@ -168,14 +175,14 @@ def _source(batch: Batch, index: int, name: str) -> str:
     return f"{name}:{position}" if position else name
 
 
-def batches(path: str) -> Iterator[tuple[Batch, str]]:
-    """Yield the records of a file, or of a history page by page; what can't be read is the scan's to tell.
+def batches(path: str, miss: Callable[[Unreadable], object] = lambda item: None) -> Iterator[tuple[Batch, str]]:
+    """Yield the records of a file, or of a history page by page; ``miss`` gets what can't be read of it.
 
     Raises:
         BrokenOffError: where a history ends early; what came before it was yielded.
     """
     if files.is_history(path):
-        yield from _history(path)
+        yield from _history(path, miss)
         return
     name = "stdin" if path == files.STANDARD_INPUT else files.printable_name(path)
     lines = delivery.Lines()
@@ -184,13 +191,19 @@ def batches(path: str) -> Iterator[tuple[Batch, str]]:
         for item in read(block.data, block.damage, block.detail):
             if isinstance(item, Batch):
                 yield item, name
+            elif isinstance(item, Unreadable):
+                miss(item)
 
 
-def _history(path: str) -> Iterator[tuple[Batch, str]]:
+def _history(path: str, miss: Callable[[Unreadable], object]) -> Iterator[tuple[Batch, str]]:
     history = cloud.connect(path)
     for number, page in enumerate(history.pages(), 1):
         name = f"{history.name}#{number}"
-        yield from ((item, name) for item in delivery.document(page) if isinstance(item, Batch))
+        for item in delivery.document(page):
+            if isinstance(item, Batch):
+                yield item, name
+            elif isinstance(item, Unreadable):
+                miss(item)
 
 
 def each(paths: Sequence[str], wanted: frozenset[str]) -> Iterator[tuple[str, Link]]:

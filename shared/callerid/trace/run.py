@@ -45,6 +45,9 @@ class Result(Struct):
     """Further records of the same name that were not walked from."""
     broken_off: tuple[str, ...] = ()
     """Histories that were not read to their end, and why."""
+    records: int = 0
+    unreadable: int = 0
+    """What of the logs could not be read now, each record or file; nothing but that makes no answer."""
 
 
 def query(text: str, *, since: str | None, until: str | None, policy: str | None) -> Query:
@@ -107,6 +110,7 @@ def each_in_logs(paths: Sequence[str], queries: Sequence[Query], *, forward: boo
             result.calls = calls
     for result in results:
         result.broken_off = tuple(broken_off)
+        result.records, result.unreadable = index.records, index.unreadable
     return results
 
 
@@ -123,6 +127,7 @@ def in_index(path: str, paths: Sequence[str], wanted: Query, *, forward: bool) -
         with told(path), KeptIndex(path, wanted, is_new=bool(found)) as index:
             index.update(found)
             result = _result(index, index.asked(), wanted, is_forward=forward)
+            result.records, result.unreadable = index.records, index.unreadable
     except (files.NoFileError, KeptError) as error:
         raise InputError(str(error)) from error
     if forward:
