@@ -81,6 +81,10 @@ def test_nothing_of_that_name_ends_with_1():
         (("x", LOGS, "--ledger", "sqlite:///x"), "give either LOGS or --ledger URL"),
         (("x", "/nowhere"), "no such file or folder"),
         (("x", LOGS, "--since", "soon"), "expected a time such as"),
+        (
+            ("x", LOGS, "--since", "2026-11-04", "--until", "2026-11-03"),
+            "--since 2026-11-04 is after --until 2026-11-03",
+        ),
         (("x", "--ledger", "http://x"), "expected sqlite:///PATH"),
         (("x", LOGS, "--policy", "/nowhere.yaml"), "nowhere.yaml"),
     ],
@@ -157,6 +161,11 @@ def test_a_time_range_chooses_among_the_chains_of_a_name(since, until, count):
     options = [*(("--since", since) if since else ()), *(("--until", until) if until else ())]
     found = run("100000000000000000001", LOGS, *options, "--format", "jsonl")
     assert len({json.loads(row)["chain"] for row in found.stdout.splitlines()}) == count
+
+
+def test_a_day_is_a_whole_one():
+    day = ("--since", "2026-11-03", "--until", "2026-11-03")
+    assert "2026-11-03T10:04:37Z AssumeRole" in run("arn:aws:iam::111111111111:role/deploy", LOGS, *day).stdout
 
 
 def test_chains_beyond_the_limit_are_counted():

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help="tree: for people. jsonl: a step a line. dot: a graph for Graphviz.",
 )
 @click.option("--since", metavar="TIME", help="Only what was at or after this time (RFC 3339, UTC without a zone).")
-@click.option("--until", metavar="TIME", help="Only what was at or before this time.")
+@click.option("--until", metavar="TIME", help="Only what was at or before this time; a day is a whole one.")
 @click.option(
     "--policy", metavar="FILE", envvar="CALLERID_POLICY", help="The caller book, to trace a caller by its name."
 )

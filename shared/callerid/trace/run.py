@@ -29,6 +29,7 @@ MOST = 1000
 """Chains that are walked for one query; a role may have millions of sessions."""
 _CALLS = 100_000
 """Single calls that are gathered for one query."""
+_SECOND = len("2026-11-02T03:00:00")
 
 
 class InputError(Exception):
@@ -56,7 +57,9 @@ def query(text: str, *, since: str | None, until: str | None, policy: str | None
     Raises:
         InputError: for a time or a policy that cannot be read.
     """
-    times = [_time(time) for time in (since, until)]
+    times = [_time(since, "00:00:00"), _time(until, "23:59:59")]
+    if times[0] and times[1] and times[0][:_SECOND] > times[1][:_SECOND]:
+        raise InputError(f"--since {since} is after --until {until}")
     names: tuple[str, ...] = ()
     if policy is not None:
         try:
@@ -70,10 +73,10 @@ def query(text: str, *, since: str | None, until: str | None, policy: str | None
     return parse(text, names=names, since=times[0], until=times[1])
 
 
-def _time(text: str | None) -> str | None:
+def _time(text: str | None, of_day: str) -> str | None:
     if text is None:
         return None
-    whole = f"{text}T00:00:00Z" if len(text) == len("2026-11-02") else text
+    whole = f"{text}T{of_day}Z" if len(text) == len("2026-11-02") else text
     found = moment.utc(whole) or moment.utc(f"{whole}:00Z")
     if found is None:
         raise InputError(f"{text}: expected a time such as 2026-11-02T03:00:00Z")
