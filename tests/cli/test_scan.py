@@ -92,6 +92,8 @@ def test_a_clean_log_exits_with_0(tmp_path):
         (("summary", "--ledger", "sqlite:///x.db", "--policy", ""), "cannot be read"),
         (("trace", "x", "--policy", "", "."), "cannot be read"),
         (("scan", "Makefile"), "Makefile: not-a-log: expected JSON, an object or a list"),
+        (("report", "Makefile", "-o", "-"), "nothing readable in the logs"),
+        (("suggest", "Makefile"), "nothing readable in the logs"),
         (("explain", "subject-unlistd"), "did you mean subject-unlisted?"),
         (("check", "Makefile"), "Makefile:"),
         (("frobnicate",), "No such command"),

@@ -54,6 +54,8 @@ def _text(paths: tuple[str, ...], ledger: str | None, merge: str | None, *, deni
             seen = past.read(opened(ledger))
         else:
             seen = history.read(files.find(paths), Book(base, "") if base else None)
+            if seen.records and seen.records == seen.unreadable:
+                raise WrongInputError("nothing readable in the logs; `callerid scan` says what was expected where")
     except OSError as error:
         raise WrongInputError(f"{merge}: cannot be read: {error.strerror}") from error
     except (PolicyError, files.NoFileError) as error:
