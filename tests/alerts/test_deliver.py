@@ -424,6 +424,24 @@ def test_a_posted_alert_that_is_explained_says_so(book):
     assert "xplained" in str(desk.slack.edits[-1][2])
 
 
+def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
+    """The call that opened the later window has no other copy: its alert is posted."""
+    from tests.ledger.test_record import copies
+
+    desk = Desk(book)
+    full, bare = copies(1)
+    desk.record(bare)
+    desk.deliver()
+    desk.later(700)
+    desk.deliver()
+    desk.later(3601)
+    desk.record(copies(2)[1])
+    desk.record(full)
+    desk.deliver()
+    assert len(desk.slack.top) == 2
+    assert "xplained" not in str(desk.slack.top[-1])
+
+
 def test_a_silent_log_is_told_once_and_once_more_when_it_is_heard(book):
     """T16: a log that was heard every hour for a day."""
     desk = Desk(book)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callerid.judgement import FINDINGS
-from callerid.ledger.rows import Source
+from callerid.ledger.rows import Count, Source
 from callerid.policy.book import Book
 from callerid.policy.load import parse
 from tests.conftest import POLICY, record
@@ -231,6 +231,26 @@ def test_an_alert_whose_every_event_the_fuller_copy_named_is_not_posted(book):
     assert alert.state == "pending"
     recorder(store).record(of([full], book, by_id=True), now=NOW)
     assert sum(tally["withdrawn"] for tally in rows(store, f"tally {alert.key}", dict)) == 1
+
+
+def test_a_finding_that_the_fuller_copy_calls_otherwise_is_counted_under_the_alert_that_told_it(book):
+    """However many copies come, each fuller than the one before: no count is left behind, and none is below zero."""
+    full, bare = copies(1)
+    name = "arn:aws:iam::111111111111:user/stranger"
+    full["userIdentity"] |= {"principalId": "AIDASTRANGER000000001", "arn": name, "userName": "stranger"}
+    bare["userIdentity"] |= {"principalId": "AIDASTRANGER000000001"}
+    fullest = {**full, "eventID": "10000000-0000-4000-8000-000000000901"}
+    fullest["userIdentity"] = {**full["userIdentity"], "sessionContext": {"sourceIdentity": "stranger"}}
+    store = MemoryStore()
+    for one in (bare, full, fullest):
+        recorder(store).record(of([one], book, by_id=True), now=NOW)
+    (alert,) = rows(store, "alert", Alert)
+    total = Counter()
+    for count in rows(store, "count ", Count):
+        for hour in count.hours.values():
+            for word, number in hour.findings.items():
+                total[word] += number
+    assert {word: number for word, number in total.items() if number} == {f"unexpected allowed {alert.key}": 1}
 
 
 def test_what_cannot_be_read_is_counted_and_kept_aside_once(book):

@@ -63,8 +63,8 @@ def keys_of_finding(judgement: Judgement, shard: int) -> Iterator[Key]:
         yield Alert.row(finding.key(judgement, Outcome.DENIED))
 
 
-def fold(work: Work, judgement: Judgement, events: Events, brief: Briefing, *, shard: int, now: float) -> None:
-    """Add findings of one judgement to their alert; open it where none is open."""
+def fold(work: Work, judgement: Judgement, events: Events, brief: Briefing, *, shard: int, now: float) -> int:
+    """Add findings of one judgement to their alert; open it where none is open. Return the alert's window."""
     key = finding.key(judgement)
     alert = work.get(Alert.row(key), Alert)
     due = work.get(Due.key(key), Due)
@@ -75,12 +75,16 @@ def fold(work: Work, judgement: Judgement, events: Events, brief: Briefing, *, s
         _heard(work, alert, judgement, events, now)
     _tally(work, alert, judgement.access.session_name, events, shard)
     look_after(work, alert, now)
+    return alert.window
 
 
-def withdraw(work: Work, key: str, *, shard: int, now: float) -> None:
-    """Note that an event of a finding was named after all, by the other account's copy of the call."""
+def withdraw(work: Work, key: str, window: int, *, shard: int, now: float) -> None:
+    """Note that an event of a finding was named after all, by the other account's copy of the call.
+
+    Where that copy comes hours late its window is over, and the one that is open now is about other calls.
+    """
     alert = work.get(Alert.row(key), Alert)
-    if alert is None:
+    if alert is None or alert.window != window:
         return
     tally = _tally_of(work, alert, shard)
     tally.withdrawn += 1

@@ -110,22 +110,30 @@ class _Step:
         times = [occurrence.time for occurrence in fresh if occurrence.time]
         if mass:
             times += [time for time in (unit.first, unit.last) if time]
-        self._count(unit, len(fresh) + mass, times)
+        self._count(unit, _counted(unit, ""), len(fresh) + mass, times)
         drifts = self._keep_sessions(piece, fresh) if piece.held else 0
         if fresh and unit.is_finding:
-            self._tell(piece, fresh)
+            window = self._tell(piece, fresh)
+            for occurrence in fresh:
+                self._note_window(occurrence, window)
         for source, reason, detail in unit.unreadable:
             row = Aside(source, reason, detail, self._now)
             self._work.put(Aside.key(moment.at(self._now)[:10], source, reason), row, expires=self._now + COUNTS_KEPT)
         return Recorded(len(fresh) + mass, drifts + (len(fresh) if unit.is_finding else 0))
 
-    def _tell(self, piece: Piece, fresh: Sequence[Occurrence]) -> None:
+    def _tell(self, piece: Piece, fresh: Sequence[Occurrence]) -> int:
         began: Sequence[Traced] = ()
         if piece.held:
             from callerid.ledger import chained  # noqa: PLC0415
 
             began = chained.began_with(self._work, piece.held, fresh)
-        fold(self._work, piece.unit.judgement, Events(fresh, began), self._brief, shard=self._shard, now=self._now)
+        events = Events(fresh, began)
+        return fold(self._work, piece.unit.judgement, events, self._brief, shard=self._shard, now=self._now)
+
+    def _note_window(self, occurrence: Occurrence, window: int) -> None:
+        row = self._work.get(Counted.key(occurrence.access_id), Counted)
+        if row is not None:
+            row.window = window
 
     def _keep_sessions(self, piece: Piece, fresh: Sequence[Occurrence]) -> int:
         from callerid.ledger import sessions  # noqa: PLC0415
@@ -166,20 +174,20 @@ class _Step:
     def _speak(self, key: Key, prior: Counted, piece: Piece, occurrence: Occurrence) -> None:
         """Let a fuller copy of a counted access speak: its count moves, and so does what a person is told."""
         unit = piece.unit
-        self._add(prior, -1)
-        self._count(unit, 1, [occurrence.time] if occurrence.time else [])
-        if unit.is_finding and prior.finding is None:
-            self._tell(piece, [occurrence])
-        elif not unit.is_finding and prior.finding is not None:
-            withdraw(self._work, prior.finding, shard=self._shard, now=self._now)
         counted = _counted(unit, occurrence.record_id)
         if unit.is_finding and prior.finding is not None:
-            counted.finding = prior.finding  # it is told already
+            counted.finding, counted.window = prior.finding, prior.window  # it is told already
+        self._add(prior, -1)
+        self._count(unit, counted, 1, [occurrence.time] if occurrence.time else [])
+        if unit.is_finding and prior.finding is None:
+            counted.window = self._tell(piece, [occurrence])
+        elif not unit.is_finding and prior.finding is not None:
+            withdraw(self._work, prior.finding, prior.window, shard=self._shard, now=self._now)
         self._work.put(key, counted, expires=self._now + IDS_KEPT)
 
-    def _count(self, unit: Unit, number: int, times: list[str]) -> None:
+    def _count(self, unit: Unit, counted: Counted, number: int, times: list[str]) -> None:
         verdict = unit.judgement.verdict
-        count = self._add(_counted(unit, ""), number)
+        count = self._add(counted, number)
         count.first = min(filter(None, (count.first, *times)), default=None)
         count.last = max(filter(None, (count.last, *times)), default=None)
         if unit.hour == UNDATED or verdict is Verdict.UNREADABLE:

@@ -170,6 +170,8 @@ class Counted(Struct):
     reasons: tuple[str, ...] = ()
     finding: str | None = None
     """The key of the alert that it was told in."""
+    window: int = 0
+    """Of that alert: what is learned of this access later says nothing of the windows that follow."""
 
     @staticmethod
     def key(access_id: str) -> Key:
