@@ -226,6 +226,41 @@ def test_more_events_of_a_finding_in_a_storm_are_counted_in_the_storms_message(d
     assert "1,030" in desk.slack.edits[-1][2].text
 
 
+def test_a_finding_that_comes_back_after_a_storm_takes_no_event_out_of_its_message(desk):
+    """Hourly work: some of the findings return just behind the hour, some just within it."""
+    desk.record(*(other(number, number) for number in range(30)), *(other(100 + number, 3) for number in range(70)))
+    desk.deliver()
+    desk.later(400)
+    desk.record(*(other(200 + number, number) for number in range(15, 30)))
+    desk.later(700)
+    for _ in range(2):
+        desk.deliver()
+        desk.later(31)
+    desk.later(2500)
+    desk.record(*(other(300 + number, number) for number in range(15)))
+    desk.deliver()
+    desk.record(*(other(400 + number, number) for number in range(15, 30)))
+    desk.deliver()
+    desk.later(31)
+    desk.deliver()
+    assert "130 received = 1 posted + 129 folded" in str(desk.slack.edits[-1][2].blocks)
+    assert len(desk.slack.top) == 1 + 15
+    assert {alert.before for alert in desk.alerts if alert.window == 2} == {1, 71}
+
+
+def test_a_finding_of_a_storm_that_goes_on_for_hours_is_in_it_once(desk):
+    for step in range(20):
+        desk.record(*(other(30 * step + number, 30 * step + number) for number in range(30)))
+        desk.deliver()
+        desk.later(240)
+    desk.record(*(other(1000 + number, 0) for number in range(3)))
+    desk.deliver()
+    desk.later(31)
+    desk.deliver()
+    assert len(desk.slack.top) == 1
+    assert "603 received = 1 posted + 602 folded" in str(desk.slack.edits[-1][2].blocks)
+
+
 def test_the_gravest_goes_first(desk):
     desk.record(call(1, name=""), denied(2), other(3, 3))
     desk.deliver()
@@ -395,6 +430,19 @@ def test_a_webhook_posts_anew_for_each_further_digit_and_never_edits(book):
         desk.deliver()
     assert len(desk.slack.posts) == 3
     assert desk.slack.edits == []
+
+
+def test_what_a_webhook_did_not_show_counts_among_the_earlier_windows(book):
+    desk = Desk(book, slack=FakeSlack(can_edit=False))
+    for number in range(8):
+        desk.record(stranger(number))
+        desk.deliver()
+    desk.later(700)
+    desk.deliver()
+    desk.later(3601)
+    desk.record(stranger(9))
+    desk.deliver()
+    assert (desk.alert.before, desk.alert.previous) == (8, 8)
 
 
 def test_an_alert_that_is_explained_before_it_is_posted_is_not_posted(book):

@@ -164,8 +164,8 @@ class Line:
             return counts
         tallies = [member.tally for member in self.outbox.members(counts.alert)]
         tally = counts.tally
-        tally.count = sum(member.count for member in tallies)
-        tally.withdrawn = sum(member.withdrawn for member in tallies)
+        tally.count = counts.alert.gone + sum(member.count for member in tallies)
+        tally.withdrawn = counts.alert.gone_withdrawn + sum(member.withdrawn for member in tallies)
         tally.first = min((member.first for member in tallies if member.first), default=None)
         tally.last = max((member.last for member in tallies if member.last), default=None)
         return Counts(counts.alert, tally)

@@ -67,7 +67,7 @@ def fold(work: Work, judgement: Judgement, events: Events, brief: Briefing, *, s
     """Add findings of one judgement to their alert; open it where none is open. Return the alert's window."""
     key = finding.key(judgement)
     alert = work.get(Alert.row(key), Alert)
-    due = work.get(Due.key(key), Due)
+    due = work.get(Due.key(_told_in(alert) if alert else key), Due)
     if alert is None or _is_closed(alert, due, now):
         alert = _opened(work, judgement, events=events, brief=brief, past=alert, now=now)
         work.put(Alert.row(key), alert, expires=alert.expires)
@@ -94,7 +94,7 @@ def withdraw(work: Work, key: str, window: int, *, shard: int, now: float) -> No
 
 def look_after(work: Work, alert: Alert, now: float) -> None:
     """See to it that the sender looks at an alert; of a finding that a storm tells, at the storm."""
-    key = alert.storm if alert.state == "in-storm" and alert.storm else alert.key
+    key = _told_in(alert)
     due = work.get(Due.key(key), Due)
     posted = alert.state in ("sent", "in-storm", "withdrawn")
     if due is not None and due.until > now + MARGIN_SECONDS and due.posted <= posted:
@@ -107,8 +107,13 @@ def look_after(work: Work, alert: Alert, now: float) -> None:
     work.put(Due.key(key), row)
 
 
+def _told_in(alert: Alert) -> str:
+    """Return the key of the message that tells an alert: its own, or its storm's."""
+    return alert.storm if alert.state == "in-storm" and alert.storm else alert.key
+
+
 def _is_closed(alert: Alert, due: Due | None, now: float) -> bool:
-    """Tell a window that a quiet hour ended; one that is still waiting to be sent stays open."""
+    """Tell a window that a quiet hour ended; one whose message is still looked after stays open."""
     return due is None and now - alert.heard >= QUIET_SECONDS
 
 
@@ -118,6 +123,7 @@ def _opened(
     name, came_from = finding.caller_class(judgement)
     severity, denied = _after_denials(work, judgement)
     told = brief(judgement, severity)
+    came = _leave(work, past) if past else 0
     return Alert(
         key=finding.key(judgement),
         window=past.window + 1 if past else 1,
@@ -134,10 +140,20 @@ def _opened(
         began=gathered((), events.began),
         drift=events.drift,
         denied_before=denied,
-        before=past.before + past.shown if past else 0,
-        previous=past.shown if past else 0,
+        before=past.before + came if past else 0,
+        previous=came,
         announced=now,
     )
+
+
+def _leave(work: Work, past: Alert) -> int:
+    """Return how many events a closed window had. A storm that told it keeps them: the tally begins anew."""
+    tally = total(work, past)
+    storm = work.get(Alert.row(past.storm), Alert) if past.storm else None
+    if storm is not None:
+        storm.gone, storm.gone_withdrawn = storm.gone + tally.count, storm.gone_withdrawn + tally.withdrawn
+        work.put(Alert.row(storm.key), storm, expires=storm.expires)
+    return tally.count
 
 
 def _after_denials(work: Work, judgement: Judgement) -> tuple[Severity, int]:

@@ -50,12 +50,16 @@ class Outbox:
         return Counts(alert, total(work, alert)) if alert else None
 
     def members(self, storm: Alert) -> list[Counts]:
-        """Return the findings that a storm tells, the gravest and most frequent first."""
+        """Return the findings that a storm tells, the gravest and most frequent first.
+
+        One that came back after the storm was over is told anew, and no longer here.
+        """
         work = Work(self._store, map(Alert.row, storm.members))
-        alerts = [alert for key in storm.members if (alert := work.get(Alert.row(key), Alert))]
+        found = (work.get(Alert.row(key), Alert) for key in storm.members)
+        alerts = [alert for alert in found if alert is not None and alert.storm == storm.key]
         work.fetch(Tally.key(alert.key, shard) for alert in alerts for shard in range(work.shards))
-        found = [Counts(alert, total(work, alert)) for alert in alerts]
-        return sorted(found, key=lambda counts: (-_rank(counts.alert), -counts.tally.count, counts.alert.key))
+        counted = [Counts(alert, total(work, alert)) for alert in alerts]
+        return sorted(counted, key=lambda counts: (-_rank(counts.alert), -counts.tally.count, counts.alert.key))
 
     def lease(self, name: str, holder: str, *, now: float, until: float) -> bool:
         """Take a channel for one sender; False where another has it or Slack asked to wait."""

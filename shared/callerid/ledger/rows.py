@@ -283,6 +283,9 @@ class Alert(Struct):
     storm: str | None = None
     members: tuple[str, ...] = ()
     """Of a storm: the keys of the findings that it tells."""
+    gone: int = 0
+    """Of a storm: events of findings that came back after it was over, and are told anew."""
+    gone_withdrawn: int = 0
     listed: int = 0
     """How many members the thread already lists."""
 
