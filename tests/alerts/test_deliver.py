@@ -7,8 +7,12 @@ from callerid.alerts.deliver import Delivered, Deliverer
 from callerid.alerts.links import Look
 from callerid.alerts.slack import Ambiguous, Misconfigured, PayloadRefused, Retry, ThreadLost
 from callerid.alerts.watch import watch
-from callerid.ledger import ask
+from callerid.ledger import ask, storm
+from callerid.ledger.fold import Brief, look_after
+from callerid.ledger.outbox import Outbox
+from callerid.ledger.record import Recorder
 from callerid.ledger.rows import DAY, Channel, Told
+from callerid.ledger.work import write
 from callerid.policy.book import Book
 from callerid.policy.load import parse
 from tests.alerts.fake import CrashError, FakeClock, FakeSlack, FakeWay
@@ -261,6 +265,52 @@ def test_a_finding_of_a_storm_that_goes_on_for_hours_is_in_it_once(desk):
     assert "603 received = 1 posted + 602 folded" in str(desk.slack.edits[-1][2].blocks)
 
 
+def test_a_storm_too_large_for_one_row_is_several_messages(desk, monkeypatch):
+    """A row of DynamoDB holds 400 KB: a hundred thousand keys would never be written, nor anything posted."""
+    monkeypatch.setattr(storm, "MOST_TOLD", 60)
+    desk.record(*(other(number, number) for number in range(200)))
+    desk.deliver()
+    storms = [alert for alert in rows(desk.store, "alert", Alert) if alert.members]
+    assert max(len(one.members) for one in storms) <= 60
+    assert len(desk.slack.top) == len(storms) == 4
+    assert sorted(key for one in storms for key in one.members) == sorted(alert.key for alert in desk.alerts)
+
+
+def test_a_storms_long_list_is_told_in_several_runs(desk):
+    desk.record(*(other(number, number) for number in range(500)))
+    desk.deliver(5)
+    for _ in range(4):
+        desk.later(31)
+        before = desk.clock.time
+        desk.deliver(5)
+        assert desk.clock.time - before < 5 + 2
+    assert len(desk.slack.replies) == 13
+    lists = " ".join(str(message.blocks) for message in desk.slack.replies)
+    assert all(alert.key in lists for alert in desk.alerts)
+
+
+def test_a_finding_that_became_graver_after_its_storm_stands_alone_in_the_next(desk):
+    desk.record(*(other(number, number) for number in range(30)))
+    desk.deliver()
+    desk.later(400)
+    desk.record(*(other(100 + number, 100 + number) for number in range(30)))
+    desk.deliver()
+    member = desk.alerts[0]
+    first = next(alert for alert in rows(desk.store, "alert", Alert) if alert.members and member.key in alert.members)
+
+    def graver(work):
+        row = work.get(Alert.row(member.key), Alert)
+        row.state = "pending"
+        work.put(Alert.row(member.key), row)
+        look_after(work, row, desk.clock.time)
+
+    write(desk.store, graver)
+    desk.deliver()
+    assert len(desk.slack.top) == 3
+    told_in = [alert.storm for alert in desk.alerts if alert.key == member.key]
+    assert told_in == [first.key]
+
+
 def test_the_gravest_goes_first(desk):
     desk.record(call(1, name=""), denied(2), other(3, 3))
     desk.deliver()
@@ -349,13 +399,41 @@ def test_one_channel_that_must_wait_holds_up_no_other(book):
     policy = b"version: 1\nchannels:\n  - {channel: C0AAAAAAA, at_least: critical}\n  - {channel: C0BBBBBBB}\n"
     book = Book(parse(policy, "policy.yaml"), "sha256:two")
     desk = Desk(book)
-    from callerid.ledger.record import Recorder
     from callerid.monitor import briefing
 
     Recorder(desk.store, briefing(book)).record(of([stranger(1), denied(2)], book, by_id=True), now=NOW)
     desk.slack.plan = [Retry(600.0, "ratelimited")]
     assert desk.deliver().posted == 1
     assert [channel for channel, *_ in desk.slack.posts] == ["C0BBBBBBB"]
+
+
+def test_a_channel_with_more_to_say_than_there_is_time_holds_up_no_other(book):
+    """Each channel has its share of every run."""
+    desk = Desk(book)
+    busy = {"web-identity": "C1"}
+    brief = lambda judgement, severity: Brief(channel=busy.get(judgement.access.kind, "C2"))  # noqa: E731
+    both = Recorder(desk.store, brief, pause=lambda seconds: None)
+    for batch in range(3):
+        found = [other(20 * batch + number, 20 * batch + number) for number in range(20)]
+        both.record(of([*found, call(90 + batch, name="")], book, by_id=True), now=desk.clock.time)
+        desk.deliver(10)
+        desk.later(301)
+    posted = [channel for channel, _, thread, _ in desk.slack.posts if thread is None]
+    assert "C2" in posted[:10]
+
+
+def test_a_sender_that_dies_keeps_a_channel_for_minutes_however_long_it_meant_to_work(book, monkeypatch):
+    """``callerid deliver`` on a laptop that is closed, say, with the functions' own ledger."""
+    store = MemoryStore()
+    desk = Desk(book, store=store, slack=FakeSlack(store=store))
+    desk.record(stranger(1))
+    store.crash_at = store.steps + 5
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "release", lambda *_: None)
+        with pytest.raises(CrashError):
+            desk.deliver(3600)
+    desk.later(181)
+    assert desk.deliver().posted == 1
 
 
 def test_two_senders_at_once_post_once(desk):
@@ -380,7 +458,6 @@ def test_two_senders_at_once_post_once(desk):
 
 def test_a_claim_protects_a_message_even_without_the_channels_lease(desk):
     desk.record(stranger(1))
-    from callerid.ledger.outbox import Outbox
 
     outbox = Outbox(desk.store, lambda seconds: None)
     assert outbox.claim(desk.alert.key, NOW) is not None

@@ -26,6 +26,8 @@ from callerid.ledger.store import Store
 
 PACE_SECONDS = 1.0
 """Slack takes about a message a second in one channel."""
+LEASE_SECONDS = 180.0
+"""How long a channel is taken at once; a sender at work takes it anew, and one that died gives it back so soon."""
 BROKEN_SECONDS = 900.0
 """Between two tries of a channel that somebody must mend."""
 BACKOFF_SECONDS = 5.0
@@ -71,38 +73,58 @@ class Deliverer:
         """
         ends = self._clock.now() + budget_seconds
         rows = self._outbox.due()
-        names = sorted({due.channel for _, due in rows})
-        runs = [self._channel(name, [row for row in rows if row[1].channel == name], ends) for name in names]
+        runs = list(self._channels(rows, ends))
         now = self._clock.now()
         waiting = [now - due.since for _, due in self._outbox.due() if not due.posted]
         return Delivered(
-            sum(run.posted for run in runs if run),
-            sum(run.edited for run in runs if run),
+            sum(run.posted for run in runs),
+            sum(run.edited for run in runs),
             len(waiting),
             max(waiting, default=0.0),
         )
 
-    def _channel(self, name: str, rows: list[tuple[str, Due]], ends: float) -> Line | None:
-        """Send what is due in one channel, unless another sender is at it or Slack asked to wait."""
+    def _channels(self, rows: list[tuple[str, Due]], ends: float) -> Iterator[Line]:
+        """Send what is due, each channel in its share of the time that is left: a busy one holds up no other."""
         now = self._clock.now()
-        rows = sorted((row for row in rows if row[1].at <= now), key=_urgency)
-        if not rows:
-            return None
-        line = Line(self._outbox, self._slack, name, name or self._default, clock=self._clock, look=self._look)
-        if not self._outbox.lease(name, self._holder, now=now, until=ends + CLAIM_SECONDS):
+        due = [row for row in sorted(rows, key=_urgency) if row[1].at <= now]
+        names = sorted({row.channel for _, row in due})
+        for left, name in zip(range(len(names), 0, -1), names, strict=True):
+            now = self._clock.now()
+            yield self._channel(name, [row for row in due if row[1].channel == name], now + (ends - now) / left)
+
+    def _channel(self, name: str, rows: list[tuple[str, Due]], ends: float) -> Line:
+        """Send what is due in one channel, unless another sender is at it or Slack asked to wait."""
+        line = Line(
+            self._outbox,
+            self._slack,
+            name,
+            name or self._default,
+            clock=self._clock,
+            look=self._look,
+            holder=self._holder,
+            ends=ends,
+        )
+        if not line.lease():
             return line
         try:
-            for key in self._order(name, rows):
-                if self._clock.now() >= ends or not line.look_after(key):
+            for key in self._order(name, rows, ends):
+                if not line.has_time or not line.look_after(key):
                     break
         finally:
             self._outbox.release(name, self._holder)
         return line
 
-    def _order(self, name: str, rows: list[tuple[str, Due]]) -> Iterator[str]:
+    def _order(self, name: str, rows: list[tuple[str, Due]], ends: float) -> Iterator[str]:
         """Yield what is to be looked after: what nobody has read yet before the counts of what is out."""
         fresh = [key for key, due in rows if not due.posted]
-        kept = storm.gather(self._store, name, fresh, now=self._clock.now(), pause=self._clock.pause)
+        kept = storm.gather(
+            self._store,
+            name,
+            fresh,
+            now=self._clock.now(),
+            pause=self._clock.pause,
+            has_time=lambda: self._clock.now() < ends,
+        )
         yield from dict.fromkeys((*kept, *(key for key in fresh if key.startswith(storm.PREFIX))))
         yield from (key for key, due in rows if due.posted and key not in kept)
 
@@ -110,7 +132,18 @@ class Deliverer:
 class Line:
     """One channel while one sender has it: what is sent goes out a message a second."""
 
-    def __init__(self, outbox: Outbox, slack: Sender, name: str, channel: str, *, clock: Clock, look: Look) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        slack: Sender,
+        name: str,
+        channel: str,
+        *,
+        clock: Clock,
+        look: Look,
+        holder: str,
+        ends: float,
+    ) -> None:
         self.outbox = outbox
         self.slack = slack
         self.name = name
@@ -119,7 +152,21 @@ class Line:
         self.clock = clock
         self.look = look
         self.posted = self.edited = 0
+        self._holder = holder
+        self._ends = ends
+        self._leased = 0.0
         self._last_sent: float | None = None
+
+    @property
+    def has_time(self) -> bool:
+        """Tell whether anything more is to be begun."""
+        return self.clock.now() < self._ends
+
+    def lease(self) -> bool:
+        """Take the channel, or keep it; False where another sender has it or Slack asked to wait."""
+        now = self.clock.now()
+        self._leased = now + min(LEASE_SECONDS, self._ends - now + CLAIM_SECONDS)
+        return self.outbox.lease(self.name, self._holder, now=now, until=self._leased)
 
     def look_after(self, key: str) -> bool:
         """Send what an alert has to say. False where the channel takes nothing more for now."""
@@ -174,6 +221,8 @@ class Line:
         """Send one message, no sooner than Slack takes it."""
         if self._last_sent is not None:
             self.clock.pause(max(0.0, self._last_sent + PACE_SECONDS - self.clock.now()))
+        if self.has_time and self._leased - self.clock.now() < LEASE_SECONDS / 2:
+            self.lease()
         answer = send()
         self._last_sent = self.clock.now()
         return answer

@@ -70,6 +70,8 @@ def _list(line: Line, counts: Counts) -> bool:
     order = {key: place for place, key in enumerate(alert.members)}
     members.sort(key=lambda member: order[member.alert.key])
     for start in range(alert.listed, len(alert.members), message.PAGE):
+        if not line.has_time:
+            return False
         page = members[start : start + message.PAGE]
         answer = line.sent(lambda page=page, start=start: line.slack.post(  # type: ignore[misc]
             alert.posted_to or line.channel, message.storm_list(page, start + 1, len(alert.members)), thread=alert.ts

@@ -17,6 +17,9 @@ from callerid.ledger.work import Work, write
 
 MOST_NEW = 20
 """New findings in one channel within five minutes that are posted one by one."""
+MOST_TOLD = 2_000
+"""Findings of one storm. Its row names them all, within what any store takes and a sender reads in seconds; a larger
+storm is several messages."""
 _AT_ONCE = 30
 """Findings that one write gathers: two rows each, within what any store takes."""
 PREFIX = "storm-"
@@ -24,12 +27,18 @@ PREFIX = "storm-"
 
 
 def gather(
-    store: Store, name: str, keys: Sequence[str], *, now: float, pause: Callable[[float], object]
+    store: Store,
+    name: str,
+    keys: Sequence[str],
+    *,
+    now: float,
+    pause: Callable[[float], object],
+    has_time: Callable[[], bool],
 ) -> Sequence[str]:
     """Return which of the new findings of a channel are to be posted one by one.
 
-    Where they are too many, or a storm is on, none is: they become members of the storm, whose own row in the
-    outbox is returned where the storm's message is still to be posted.
+    Where they are too many, or a storm is on, they become members of the storm, whose own row in the outbox is
+    returned where the storm's message is still to be posted. What ``has_time`` leaves over waits for the next run.
     """
     keys = [key for key in keys if not key.startswith(PREFIX)]
     if not keys:
@@ -39,21 +48,37 @@ def gather(
     recent = sum(at > now - REMEMBERED_SECONDS for at in channel.posts)
     if not is_on and recent + len(keys) <= MOST_NEW:
         return keys
-    storm = channel.storm if is_on and channel.storm else f"{PREFIX}{digest(name, str(now))[:16]}"
+    storm = channel.storm if is_on and channel.storm else _key(name, now)
+    kept: list[str] = []
     for start in range(0, len(keys), _AT_ONCE):
         some = keys[start : start + _AT_ONCE]
-        write(store, partial(_gather, name=name, storm=storm, keys=some, now=now), pause=pause)
-    return [storm]
+        storm, alone = write(store, partial(_gather, name=name, storm=storm, keys=some, now=now), pause=pause)
+        kept += (storm, *alone)
+        if not has_time():
+            break
+    return list(dict.fromkeys(kept))
 
 
-def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: float) -> None:
-    """Make findings members of a storm."""
+def _key(name: str, now: float, after: str = "") -> str:
+    return f"{PREFIX}{digest(name, str(now), after)[:16]}"
+
+
+def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: float) -> tuple[str, list[str]]:
+    """Make findings members of a storm, or of the one after it where it is full.
+
+    Return which storm, and the findings that another storm told and that have become graver since: they stand alone.
+    """
     work.fetch((*map(Alert.row, (storm, *keys)), *map(Due.key, (storm, *keys)), Channel.key(name)))
-    members = [alert for key in keys if (alert := work.get(Alert.row(key), Alert)) and _is_waiting(alert, now)]
+    found = [alert for key in keys if (alert := work.get(Alert.row(key), Alert)) and _is_waiting(alert, now)]
+    alone = [alert.key for alert in found if alert.storm not in (None, storm)]
+    members = [alert for alert in found if alert.storm in (None, storm)]
     if not members:
-        return
-    row = work.get(Alert.row(storm), Alert) or _opened(storm, name, members[0], now)
-    row.members += tuple(alert.key for alert in members)
+        return storm, alone
+    row = work.get(Alert.row(storm), Alert)
+    if row is not None and len(row.members) + len(members) > MOST_TOLD:
+        storm, row = _key(name, now, storm), None
+    row = row or _opened(storm, name, members[0], now)
+    row.members = tuple(dict.fromkeys((*row.members, *(alert.key for alert in members))))
     row.severity = max((row.severity, *(alert.severity for alert in members)), key=lambda word: Severity(word).rank)
     row.mention = row.mention or next((alert.mention for alert in members if alert.mention), "")
     row.heard = now
@@ -66,6 +91,7 @@ def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: floa
     channel = work.get(Channel.key(name), Channel) or Channel(name)
     channel.storm, channel.storm_heard = storm, now
     work.put(Channel.key(name), channel)
+    return storm, alone
 
 
 def _is_waiting(alert: Alert, now: float) -> bool:
