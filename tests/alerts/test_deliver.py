@@ -331,6 +331,61 @@ def test_a_message_that_may_be_out_is_repeated_and_says_so(desk):
     assert "repeat of attempt 1" in second.text
 
 
+def test_a_possible_repeat_says_so_as_long_as_it_is_edited(desk):
+    """The first copy stands beside it, with the count that it had."""
+    desk.record(stranger(1))
+    desk.slack.plan = [(True, Ambiguous("TimeoutError"))]
+    desk.deliver()
+    desk.later(60)
+    desk.deliver()
+    desk.record(stranger(2))
+    desk.later(31)
+    desk.deliver()
+    assert "repeat of attempt 1" in desk.slack.edits[-1][2].text
+
+
+def test_an_announcement_that_may_be_out_is_repeated_and_says_so(desk):
+    desk.record(stranger(0))
+    desk.deliver()
+    desk.later(700)
+    desk.deliver()
+    desk.later(3601)
+    desk.record(*(stranger(number) for number in range(1, 20)))
+    desk.deliver()
+    desk.later(31)
+    desk.slack.plan = [(True, Ambiguous("TimeoutError"))]
+    for _ in range(2):
+        desk.deliver()
+        desk.later(31)
+    first, second = desk.slack.replies
+    assert "repeat" not in first.text
+    assert second.text.startswith("HIGH: 19 events this time, 1 the time before. (Possible repeat.)")
+
+
+def test_a_page_of_a_storms_list_that_may_be_out_is_repeated_and_says_so(desk):
+    desk.record(*(other(number, number) for number in range(30)))
+    desk.deliver()
+    desk.later(31)
+    desk.slack.plan = [(True, Ambiguous("RemoteDisconnected"))]
+    for _ in range(2):
+        desk.deliver()
+        desk.later(31)
+    assert ["repeat" in message.text for message in desk.slack.replies] == [False, True]
+
+
+def test_a_webhooks_next_message_that_may_be_out_is_repeated_and_says_so(book):
+    desk = Desk(book, slack=FakeSlack(can_edit=False))
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.record(*(stranger(number) for number in range(2, 20)))
+    desk.later(31)
+    desk.slack.plan = [(True, Ambiguous("TimeoutError"))]
+    for _ in range(2):
+        desk.deliver()
+        desk.later(31)
+    assert ["repeat" in message.text for message in desk.slack.top] == [False, False, True]
+
+
 def test_a_message_that_was_not_taken_is_posted_later_without_a_mark(desk):
     """T13: nothing waits out a Retry-After here."""
     desk.record(stranger(1))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callerid.alerts import message
-from callerid.alerts.slack import Answer, Posted, ThreadLost
+from callerid.alerts.message import Message
+from callerid.alerts.slack import Ambiguous, Answer, Posted, ThreadLost
 from callerid.ledger.fold import EDIT_SECONDS, QUIET_SECONDS
 from callerid.ledger.outbox import Counts, is_behind
-from callerid.ledger.rows import DAY
+from callerid.ledger.rows import DAY, Alert
 
 if TYPE_CHECKING:
     from callerid.alerts.deliver import Line
@@ -49,9 +50,17 @@ def _edited(line: Line, counts: Counts, answer: Answer) -> bool:
         case Posted():
             line.outbox.edited(counts, line.clock.now())
             line.edited += 1
+        case Ambiguous() if not line.slack.can_edit:
+            line.outbox.change(counts.alert.key, _doubt)
+            return _failed(line, counts, answer)
         case _:
             return _failed(line, counts, answer)
     return True
+
+
+def _doubt(alert: Alert) -> None:
+    """Have whatever a webhook posts next of an alert say that it may be a repeat."""
+    alert.doubtful = alert.attempt
 
 
 def _failed(line: Line, counts: Counts, answer: Answer) -> bool:
@@ -72,10 +81,9 @@ def _list(line: Line, counts: Counts) -> bool:
     for start in range(alert.listed, len(alert.members), message.PAGE):
         if not line.has_time:
             return False
-        page = members[start : start + message.PAGE]
-        answer = line.sent(lambda page=page, start=start: line.slack.post(  # type: ignore[misc]
-            alert.posted_to or line.channel, message.storm_list(page, start + 1, len(alert.members)), thread=alert.ts
-        ))  # fmt: skip
+        page, word = members[start : start + message.PAGE], f"list {start}"
+        text = message.storm_list(page, start + 1, len(alert.members), repeat=word in alert.unsure)
+        answer = _reply(line, alert, word, text)
         if not isinstance(answer, Posted):
             return _failed(line, counts, answer)
         line.outbox.listed(alert.key, start + len(page))
@@ -88,16 +96,21 @@ def _announce(line: Line, counts: Counts) -> bool:
     reasons = _escalations(counts, line.clock.now())
     for word, sentence in reasons:
         if alert.settled is None:
-            answer = line.sent(lambda sentence=sentence: line.slack.post(  # type: ignore[misc]
-                alert.posted_to or line.channel,
-                message.announcement(alert, sentence),
-                thread=alert.ts,
-                broadcast=True,
-            ))  # fmt: skip
+            text = message.announcement(alert, sentence, repeat=word in alert.unsure)
+            answer = _reply(line, alert, word, text, broadcast=True)
             if not isinstance(answer, Posted):
                 return _failed(line, counts, answer)
         line.outbox.announced(alert.key, word, line.clock.now())
     return True
+
+
+def _reply(line: Line, alert: Alert, word: str, text: Message, *, broadcast: bool = False) -> Answer:
+    """Send a message to an alert's thread; ``word`` is by what it is known to be a repeat the next time."""
+    channel = alert.posted_to or line.channel
+    answer = line.sent(lambda: line.slack.post(channel, text, thread=alert.ts, broadcast=broadcast))
+    if isinstance(answer, Ambiguous):
+        line.outbox.doubted(alert.key, word)
+    return answer
 
 
 def _escalations(counts: Counts, now: float) -> list[tuple[str, str]]:

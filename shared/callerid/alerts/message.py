@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from callerid.alerts import describe, layout
 from callerid.alerts import storm as storms
-from callerid.alerts.blocks import Block, Message, section, size
+from callerid.alerts.blocks import Block, Message, context, section, size
 from callerid.alerts.links import NOWHERE, Look, links
 from callerid.alerts.storm import PAGE, Counted
 from callerid.alerts.text import escaped, visible
@@ -21,6 +21,7 @@ LARGEST = 6_000
 """Bytes of an alert's blocks."""
 _TEXT_ALONE = 2
 """The rung on which nothing but text is left."""
+_REPEAT = " (Possible repeat.)"
 
 
 def alert(alert: Alert, tally: Tally, look: Look = NOWHERE) -> Message:
@@ -48,15 +49,15 @@ def storm(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Message:
     return Message(text, tuple(storms.simple(storm, tally, members)) if storm.rung < _TEXT_ALONE else ())
 
 
-def storm_list(members: Sequence[Counted], start: int, total: int) -> Message:
+def storm_list(members: Sequence[Counted], start: int, total: int, *, repeat: bool = False) -> Message:
     """Return a page of a storm's findings for its thread, at most :data:`PAGE`; ``start`` counts from one."""
-    text = f"Findings {start:,} to {start + len(members) - 1:,} of {total:,}."
-    return Message(text, tuple(storms.listed(members, start)))
+    text = f"Findings {start:,} to {start + len(members) - 1:,} of {total:,}.{_REPEAT * repeat}"
+    return Message(text, (*storms.listed(members, start), *([context(_REPEAT.strip())] if repeat else [])))
 
 
-def announcement(alert: Alert, sentence: str) -> Message:
+def announcement(alert: Alert, sentence: str, *, repeat: bool = False) -> Message:
     """Return why an alert has become more urgent, for its thread and the channel; ``sentence`` is ours."""
-    news, about = escaped(visible(sentence)), describe.summary(alert)
+    news, about = f"{escaped(visible(sentence))}{_REPEAT * repeat}", describe.summary(alert)
     text = f"{describe.severity_of(alert).upper()}: {news} {about[:1].upper()}{about[1:]}."
     return Message(text, (section(f"{describe.mark(alert.severity)} *{news}*\n{about[:1].upper()}{about[1:]}."),))
 

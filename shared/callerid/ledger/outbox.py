@@ -129,7 +129,7 @@ class Outbox:
             if alert is None or alert.attempt != claim.alert.attempt:
                 return  # another sender took it over after the claim ran out, and speaks for it now
             alert.state, alert.ts, alert.posted_to = "sent", ts, channel
-            alert.doubtful, alert.error, alert.rung = 0, None, claim.alert.rung
+            alert.error, alert.rung = None, claim.alert.rung  # `doubtful` stays: the edits say it too
             _shown(alert, claim, now)
             work.put(Alert.row(key), alert, expires=alert.expires)
             _is_out(work, key, now)
@@ -174,6 +174,14 @@ class Outbox:
         def change(alert: Alert) -> None:
             alert.announce = tuple(sentence for sentence in alert.announce if sentence != word)
             alert.raised, alert.announced = (*alert.raised, word), now
+
+        self.change(key, change)
+
+    def doubted(self, key: str, word: str) -> None:
+        """Note that a reply may be out although no answer came; the next attempt says that it may be a repeat."""
+
+        def change(alert: Alert) -> None:
+            alert.unsure = tuple(dict.fromkeys((*alert.unsure, word)))
 
         self.change(key, change)
 

@@ -254,6 +254,8 @@ class Alert(Struct):
     """Escalations that are still to be told in the thread, as whole sentences of our own."""
     raised: tuple[str, ...] = ()
     """What was already a reason to announce it again, so that each is one only once."""
+    unsure: tuple[str, ...] = ()
+    """Replies and webhooks' later messages that may be out although no answer came."""
     announced: float = 0.0
     """When it was last announced to the channel."""
     settled: Told | None = None
@@ -265,7 +267,8 @@ class Alert(Struct):
     attempt: int = 0
     """Attempts to post it, this window."""
     doubtful: int = 0
-    """The last attempt that may have been posted although no answer came; 0 for none."""
+    """The last attempt that may have been posted although no answer came; 0 for none. Every edit says so too: the
+    other copy, if there is one, keeps the count that it has."""
     rung: int = 0
     """How plain the message has become: 0 blocks, 1 simple blocks, 2 text."""
     ts: str | None = None
