@@ -424,6 +424,19 @@ def test_a_message_that_is_gone_is_posted_anew(desk):
     assert desk.alert.shown == 2
 
 
+def test_a_message_that_is_gone_waits_from_then_on(desk):
+    """Somebody deletes the message of a finding that goes on for hours: nobody is called because of that."""
+    for number in range(30):
+        desk.record(stranger(number))
+        desk.deliver()
+        desk.later(60)
+    desk.record(stranger(30))
+    desk.slack.plan = [ThreadLost("message_not_found")]
+    assert desk.deliver().oldest_seconds == 0
+    desk.watch()
+    assert desk.way.told == []
+
+
 def test_a_broken_channel_is_told_once_another_way_and_flushed_gravest_first_after_recovery(desk):
     """T15: a token that is revoked for two hours."""
     desk.slack.plan = [Misconfigured("token_revoked")]
@@ -448,6 +461,22 @@ def test_a_broken_channel_is_told_once_another_way_and_flushed_gravest_first_aft
     severities = [message.text.split(":")[0] for message in desk.slack.top]
     assert severities == sorted(severities, key=["HIGH", "MEDIUM"].index)
     assert {alert.state for alert in desk.alerts} == {"sent"}
+
+
+def test_a_channel_that_takes_an_edit_is_no_longer_broken(desk):
+    """There may be nothing new to post for days."""
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.record(stranger(2))
+    desk.later(31)
+    desk.slack.plan = [Misconfigured("token_revoked")]
+    desk.deliver()
+    desk.watch()
+    desk.later(901)
+    desk.deliver()
+    desk.watch()
+    assert ask.broken(desk.store) == []
+    assert [subject for subject, _ in desk.way.told] == ["callerid needs you", "callerid is well again"]
 
 
 def test_one_channel_that_must_wait_holds_up_no_other(book):

@@ -156,6 +156,8 @@ class Line:
         self._ends = ends
         self._leased = 0.0
         self._last_sent: float | None = None
+        self._is_well = False
+        """Whether it has taken a message in this run."""
 
     @property
     def has_time(self) -> bool:
@@ -224,6 +226,9 @@ class Line:
         if self.has_time and self._leased - self.clock.now() < LEASE_SECONDS / 2:
             self.lease()
         answer = send()
+        if not self._is_well and isinstance(answer, Posted):
+            self.outbox.mended(self.name)  # be it by an edit: there may be nothing new to post for days
+            self._is_well = True
         self._last_sent = self.clock.now()
         return answer
 

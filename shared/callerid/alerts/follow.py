@@ -66,7 +66,7 @@ def _doubt(alert: Alert) -> None:
 def _failed(line: Line, counts: Counts, answer: Answer) -> bool:
     """Have a message posted anew whose first one is gone. False where the channel takes nothing more for now."""
     if isinstance(answer, ThreadLost):
-        line.outbox.reopen(counts.alert.key, answer.error)
+        line.outbox.reopen(counts.alert.key, answer.error, line.clock.now())
     return line.goes_on(answer)
 
 

@@ -98,6 +98,17 @@ class Outbox:
 
         self._step(step)
 
+    def mended(self, name: str) -> None:
+        """Note that a channel takes messages."""
+
+        def step(work: Work) -> None:
+            channel = work.get(Channel.key(name), Channel)
+            if channel is not None and channel.broken is not None:
+                channel.broken = None
+                work.put(Channel.key(name), channel)
+
+        self._step(step)
+
     def claim(self, key: str, now: float) -> Counts | None:
         """Take a message that waits to be posted; None where there is nothing to post, or another posts it."""
 
@@ -137,7 +148,6 @@ class Outbox:
             row = work.get(Channel.key(name), Channel) or Channel(name)
             recent = tuple(at for at in row.posts if at > now - REMEMBERED_SECONDS)
             row.posts = recent if alert.members else (*recent, now)
-            row.broken = None
             work.put(Channel.key(name), row)
 
         self._step(step)
@@ -193,14 +203,15 @@ class Outbox:
 
         self.change(key, change)
 
-    def reopen(self, key: str, error: str) -> None:
+    def reopen(self, key: str, error: str, now: float) -> None:
         """Have a message posted anew: the one that stood for it can't be edited any more."""
 
         def step(work: Work) -> None:
             alert, due = work.get(Alert.row(key), Alert), work.get(Due.key(key), Due)
             if alert is None or due is None:
                 return
-            alert.state, alert.ts, alert.error, due.posted = "pending", None, error, False
+            alert.state, alert.ts, alert.error = "pending", None, error
+            due.posted, due.since = False, now
             work.put(Alert.row(key), alert, expires=alert.expires)
             work.put(Due.key(key), due)
 
