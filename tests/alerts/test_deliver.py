@@ -633,6 +633,35 @@ def test_a_posted_alert_that_is_explained_says_so(book):
     assert "xplained" in str(desk.slack.edits[-1][2])
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_call_that_nobody_explains_after_others_were_is_announced(book, is_late):
+    """The message said that nothing is to be done, and an edit calls nobody; a copy that is late is waited for."""
+    from tests.ledger.test_record import copies
+
+    desk = Desk(book)
+    desk.record(copies(1)[1])
+    desk.deliver()
+    desk.record(copies(1)[0])
+    desk.later(31)
+    desk.deliver()
+    assert desk.slack.edits[-1][2].text.startswith("Explained.")
+    desk.later(100)
+    desk.record(copies(2)[1])
+    for minute in range(30):
+        desk.deliver()
+        desk.later(60)
+        if is_late and minute == 5:
+            desk.record(copies(2)[0])
+    told_again = [message.text for message in desk.slack.replies]
+    if is_late:
+        assert told_again == []
+    else:
+        (text,) = told_again
+        assert text.startswith("HIGH: Open again: not every call is explained")
+    desk.deliver()
+    assert desk.store.rows.keys().isdisjoint({Due.key(desk.alert.key)})
+
+
 def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
     """The call that opened the later window has no other copy: its alert is posted."""
     from tests.ledger.test_record import copies

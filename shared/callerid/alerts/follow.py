@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callerid.alerts import message
+from callerid.alerts import describe, message
 from callerid.alerts.message import Message
 from callerid.alerts.slack import Ambiguous, Answer, Posted, ThreadLost
 from callerid.ledger.fold import EDIT_SECONDS, QUIET_SECONDS
@@ -14,6 +14,8 @@ from callerid.ledger.rows import DAY, Alert
 if TYPE_CHECKING:
     from callerid.alerts.deliver import Line
 
+LATE_COPY_SECONDS = 900
+"""How long the other account's copy of a call may still come: CloudTrail delivers within 15 minutes."""
 STEEPER = 10
 """So many times the window before, and a finding is announced once more."""
 
@@ -23,7 +25,8 @@ def follow(line: Line, counts: Counts) -> bool:
     counts = line.with_members(counts)
     if not (_edit(line, counts) and _list(line, counts) and _announce(line, counts)):
         return False
-    line.outbox.drop(counts.alert.key, line.clock.now())
+    if not _is_unannounced(counts):
+        line.outbox.drop(counts.alert.key, line.clock.now())
     return True
 
 
@@ -119,7 +122,20 @@ def _escalations(counts: Counts, now: float) -> list[tuple[str, str]]:
     found = [(sentence, sentence) for sentence in alert.announce]
     if alert.previous and tally.count >= STEEPER * alert.previous:
         found.append(("steeper", f"{tally.count:,} events this time, {alert.previous:,} the time before."))
+    if _is_unannounced(counts) and now - alert.reopened >= LATE_COPY_SECONDS:
+        found.append((_open_word(alert), "Open again: not every call is explained by the other account's copy."))
     days = int((now - alert.opened) // DAY)
     if days and now - alert.announced >= DAY and now - alert.heard < QUIET_SECONDS:
         found.append((f"day {days}", f"Still going on after {24 * days} hours: {tally.count:,} events."))
     return [(word, sentence) for word, sentence in found if word not in alert.raised]
+
+
+def _is_unannounced(counts: Counts) -> bool:
+    """Tell a message that said *explained*, is open again, and has called nobody yet."""
+    alert, tally = counts
+    is_again = bool(alert.reopened) and alert.settled is None and not describe.is_explained(tally)
+    return is_again and _open_word(alert) not in alert.raised
+
+
+def _open_word(alert: Alert) -> str:
+    return f"open {alert.reopened:.0f}"

@@ -183,6 +183,8 @@ def _heard(work: Work, alert: Alert, judgement: Judgement, events: Events, now: 
     if alert.state == "withdrawn":
         alert.state = "pending"
         changed = True
+    if alert.state == "sent" and 0 < alert.shown <= alert.shown_withdrawn and not alert.reopened:
+        alert.reopened, changed = now, True
     if changed:
         work.put(Alert.row(alert.key), alert, expires=alert.expires)
 

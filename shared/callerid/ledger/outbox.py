@@ -260,6 +260,8 @@ def is_behind(counts: Counts) -> bool:
 def _shown(alert: Alert, said: Counts, now: float) -> None:
     alert.shown, alert.shown_withdrawn, alert.edited = said.tally.count, said.tally.withdrawn, now
     alert.shown_settled, alert.shown_began = said.alert.settled is not None, len(said.alert.began)
+    if 0 < alert.shown <= alert.shown_withdrawn:
+        alert.reopened = 0.0
 
 
 def _is_out(work: Work, key: str, now: float) -> None:

@@ -258,6 +258,8 @@ class Alert(Struct):
     """Replies and webhooks' later messages that may be out although no answer came."""
     announced: float = 0.0
     """When it was last announced to the channel."""
+    reopened: float = 0.0
+    """Since when the message is open again that said *explained*: an edit alone would be seen by nobody."""
     settled: Told | None = None
 
     state: str = "pending"
