@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -141,6 +142,28 @@ def test_a_log_is_observed_by_the_hours_in_which_it_is_usually_heard(book):
     found = summarize(filled(book, *records), W45, book)
     assert found.observed == {"aws 111111111111 us-east-1": Observed(6, 14)}
     assert any("Not wholly observed" in line and "42.9 %" in line for line in words.problems(found, str))
+
+
+@pytest.mark.parametrize(
+    ("label", "hours"), [("2026-W13", 167), ("2026-W14", 168), ("2026-W43", 169), ("2026-W44", 168)]
+)
+def test_a_log_is_wholly_observed_when_clocks_are_changed(book, label, hours):
+    """One that is heard all the time, and one by a schedule in UTC, as the clouds' own are."""
+    berlin = week(label, "Europe/Berlin")
+    assert berlin.hours == hours
+    times = [berlin.before(3).start + timedelta(hours=number) for number in range(3 * 168 + 2 + hours)]
+    written = [f"{time:%Y-%m-%dT%H}:00:00Z" for time in times if time < berlin.end]
+    always = [record(number, eventTime=time) for number, time in enumerate(written)]
+    daily = [
+        record(9000 + number, eventTime=time, awsRegion="eu-west-1")
+        for number, time in enumerate(written)
+        if time[11:13] == "03"
+    ]
+    store = filled(book, *always)
+    recorder(store).record(of(daily, book), now=NOW, marker="n")
+    found = summarize(store, berlin, book)
+    assert not any("Not wholly observed" in line for line in words.problems(found, str))
+    assert [one.share for one in found.observed.values()] == [1.0, 1.0]
 
 
 def test_a_quiet_week_is_said(book):

@@ -200,14 +200,23 @@ def _counts(store: Store, week: Week) -> Iterator[_Hour]:
 
 
 def _sources(store: Store, week: Week) -> Iterator[tuple[str, set[int]]]:
-    """Yield each log with the hours of the week, from 0, in which it was heard that day."""
+    """Yield each log with the hours of the week in which it was heard that day."""
     for day in week.days:
         for _, row in store.list(Source.partition(day)):
             source = msgspec.json.decode(row.data, type=Source)
-            offset = (date.fromisoformat(day) - week.start.date()).days * 24 - week.start.hour
-            heard = {offset + hour for hour in range(24) if source.hours >> hour & 1 and week.has(day, f"{hour:02}")}
+            heard = _hours(week, day) & {_hour_of_week(day, hour) for hour in range(24) if source.hours >> hour & 1}
             if heard:
                 yield " ".join(filter(None, (source.cloud, source.account, source.region))), heard
+
+
+def _hours(week: Week, day: str) -> set[int]:
+    """Return the hours of a day that belong to the week."""
+    return {_hour_of_week(day, hour) for hour in range(24) if week.has(day, f"{hour:02}")}
+
+
+def _hour_of_week(day: str, hour: int) -> int:
+    """Return an hour from Monday's first, in UTC: clouds' schedules do not move when clocks are changed."""
+    return date.fromisoformat(day).weekday() * 24 + hour
 
 
 def _seen(store: Store) -> Iterator[Seen]:
@@ -230,20 +239,21 @@ def _observed(weeks: list[Week], sources: dict[str, list[tuple[str, set[int]]]])
     """Return for each log in how many of its usual hours it was heard.
 
     An hour of the week is usual where the log was heard in it in half of the earlier weeks since its first; a log
-    that is new this week has none yet.
+    that is new this week has none yet. A week in which clocks are put forward lacks one of the usual hours.
     """
+    week = weeks[-1]
+    there = set().union(*(_hours(week, day) for day in week.days))
     heard: dict[str, dict[str, set[int]]] = {}
     for label, found in sources.items():
         for log, hours in found:
             heard.setdefault(log, {}).setdefault(label, set()).update(hours)
-    this = weeks[-1].label
     observed = {}
     for log, by_week in sorted(heard.items()):
-        labels = [week.label for week in weeks]
+        labels = [one.label for one in weeks]
         earlier = labels[labels.index(min(by_week)) : -1]
         often = Counter(hour for label in earlier for hour in by_week.get(label, ()))
-        usual = {hour for hour, times in often.items() if times * _USUAL >= len(earlier)}
-        now = by_week.get(this, set())
+        usual = {hour for hour in there if often[hour] * _USUAL >= len(earlier)} if earlier else set()
+        now = by_week.get(week.label, set())
         observed[log] = Observed(len(usual & now), len(usual))
     return observed
 
