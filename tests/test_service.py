@@ -6,7 +6,8 @@ from callerid import delivery
 from callerid.alerts.clock import Clock
 from callerid.monitor import Delivery
 from callerid.service import Service, Settings
-from tests.alerts.fake import FakeClock, FakeSlack
+from callerid.summary.post import NotPostedError
+from tests.alerts.fake import CrashError, FakeClock, FakeSlack
 from tests.conftest import POLICY, json_lines, record
 from tests.ledger.made import NOW
 from tests.ledger.test_record import stranger
@@ -61,6 +62,27 @@ def test_a_summary_of_the_last_whole_week_is_posted(service, slack, clock):
     assert service.summary() == "2026-W45"
     assert service.summary() == "2026-W45"
     assert len(slack.posts) == len(slack.edits) == 1
+
+
+def test_a_summary_whose_sender_died_is_called_for_again(service, slack, clock, monkeypatch):
+    """A scheduler that is told all is well never calls again, and there would be no summary that week."""
+    service.receive(deliveries(record(1)))
+    clock.time += 7 * 86_400
+    with monkeypatch.context() as patch:
+        patch.setattr(slack, "_answer", _die)
+        with pytest.raises(CrashError):
+            service.summary()
+    clock.time += 5
+    with pytest.raises(NotPostedError, match="another sender"):
+        service.summary()
+    clock.time += 60
+    assert service.summary() == "2026-W45"
+    (message,) = slack.top
+    assert "ossible repeat" in message.text
+
+
+def _die(take):
+    raise CrashError
 
 
 def test_nothing_wrong_is_nothing_to_tell(service, capsys):

@@ -107,17 +107,18 @@ class Service:
         """Post the summary of the last whole week, or edit it; return which week it is.
 
         Raises:
-            NotPostedError: where Slack does not take it: call again.
+            NotPostedError: where Slack does not take it, or another sender is at it, who may have died: call again.
         """
         from callerid.summary.figures import summarize  # noqa: PLC0415  # once a week
-        from callerid.summary.post import post  # noqa: PLC0415
+        from callerid.summary.post import NotPostedError, post  # noqa: PLC0415
         from callerid.summary.week import last_whole_week  # noqa: PLC0415
 
         book = self._standing.current().book
         week = last_whole_week(self._clock.now(), self._settings.timezone)
         rule = book.channel(None, None, Severity.INFORMATIONAL)
         channel = self._settings.channel or (rule.channel if rule else "")
-        post(self.store, self._slack(), channel, summarize(self.store, week, book), clock=self._clock)
+        if not post(self.store, self._slack(), channel, summarize(self.store, week, book), clock=self._clock):
+            raise NotPostedError(f"the summary of {week.label} is claimed by another sender")
         return week.label
 
     def watch(self) -> list[str]:

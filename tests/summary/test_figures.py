@@ -253,6 +253,27 @@ def test_a_summary_that_slack_does_not_take_is_an_error_and_posted_later(store, 
     assert "ossible repeat" in later.slack.top[-1].text
 
 
+def test_a_list_goes_on_in_the_thread_where_slack_stopped_taking_it(book):
+    from callerid.alerts.slack import Ambiguous, Retry
+    from tests.alerts.test_deliver import other
+
+    store = filled(book, *(other(number, number) for number in range(60)))
+    desk = Desk(store, book)
+    desk.slack.plan = [None, None, Retry(30.0, "ratelimited")]
+    with pytest.raises(NotPostedError, match="ratelimited"):
+        desk.post()
+    desk.slack.plan = [None, (True, Ambiguous("TimeoutError"))]
+    with pytest.raises(NotPostedError, match="TimeoutError"):
+        desk.post()
+    assert desk.post()
+    assert desk.post()
+    heads = [message.text for message in desk.slack.replies]
+    pages = int(heads[0].rpartition(" ")[2])
+    marks = [(1, ""), (2, ""), (2, " (Possible repeat.)"), *((page, "") for page in range(3, pages + 1))]
+    assert heads == [f"Findings, page {page} of {pages}{mark}" for page, mark in marks]
+    assert len(desk.slack.top) == 1
+
+
 @pytest.mark.parametrize("number", [0, 1, 1000])
 def test_a_summary_of_any_size_is_one_that_slack_takes(book, number):
     """T19: nobody, one, a thousand; long lists go into the thread."""

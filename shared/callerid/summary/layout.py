@@ -23,6 +23,8 @@ LARGEST = 12_000
 _SECTION = 2_800
 """Characters of one paragraph; Slack takes 3,000."""
 _NAME = 60
+_MOST_PAGES = 10
+"""Of one list in the thread: a message a second, and a scheduled run has less than a minute."""
 
 
 def message(summary: Summary, *, rung: int = 0, revision: int = 1, repeat: bool = False) -> Message:
@@ -43,14 +45,23 @@ def code(name: str) -> str:
     return Untrusted(name).code(_NAME)
 
 
-def lists(summary: Summary) -> Iterator[Message]:
-    """Yield what is too long for the message, for its thread: every finding, every new caller."""
+def lists(summary: Summary, *, repeat: int | None = None) -> Iterator[Message]:
+    """Yield what is too long for the message, for its thread: every finding, every new caller.
+
+    ``repeat`` is the page, from 0, that may be there already.
+    """
+    place = 0
     for title, lines in words.lists(summary, code):
         if len(lines) > words.SHOWN:
             pages = list(_pages(lines))
-            for number, page in enumerate(pages, 1):
-                head = f"{title}, page {number} of {len(pages)}"
-                yield Message(head, (section(f"*{head}*"), section(page)))
+            for number, page in enumerate(pages[:_MOST_PAGES], 1):
+                head = f"{title}, page {number} of {len(pages)}{' (Possible repeat.)' if place == repeat else ''}"
+                left = len(pages) > _MOST_PAGES == number
+                rest = (
+                    (section(f"`callerid summary --week {summary.week.label}` has the other pages."),) if left else ()
+                )
+                yield Message(head, (section(f"*{head}*"), section(page), *rest))
+                place += 1
 
 
 def _pages(lines: Sequence[str]) -> Iterator[str]:

@@ -33,6 +33,10 @@ class Post(Struct):
     doubtful: bool = False
     listed: bool = False
     """Whether its lists are in the thread."""
+    pages: int = 0
+    """How many pages of them are."""
+    page_doubtful: bool = False
+    """Whether the next one may be."""
 
     @staticmethod
     def key(week: str, channel: str) -> Key:
@@ -57,7 +61,7 @@ def post(store: Store, slack: Sender, channel: str, summary: Summary, *, clock: 
         return False
     answer = _say(slack, channel, summary, claimed)
     if isinstance(answer, ThreadLost):
-        claimed.ts = None  # the message is gone
+        claimed.ts, claimed.pages, claimed.listed = None, 0, False  # the message is gone, and its thread
         answer = _say(slack, channel, summary, claimed)
     if not isinstance(answer, Posted):
         _keep(store, key, clock, lambda row: _given_back(row, answer))
@@ -65,7 +69,13 @@ def post(store: Store, slack: Sender, channel: str, summary: Summary, *, clock: 
     posted = answer
     _keep(store, key, clock, lambda row: _posted(row, posted))
     if slack.can_edit and posted.ts is not None and not claimed.listed:
-        _thread(slack, posted, summary, clock)
+        for number, page in enumerate(lists(summary, repeat=claimed.pages if claimed.page_doubtful else None)):
+            if number >= claimed.pages:
+                clock.pause(_PACE_SECONDS)
+                answer = slack.post(posted.channel or "", page, thread=posted.ts)
+                _keep(store, key, clock, lambda row, answer=answer: _turned(row, answer))  # type: ignore[misc]
+                if not isinstance(answer, Posted):
+                    raise NotPostedError(f"the lists of {summary.week.label}: Slack answers {answer.error}")
         _keep(store, key, clock, _listed)
     return True
 
@@ -96,12 +106,6 @@ def _say(slack: Sender, channel: str, summary: Summary, row: Post) -> Answer:
     return answer
 
 
-def _thread(slack: Sender, posted: Posted, summary: Summary, clock: Clock) -> None:
-    for page in lists(summary):
-        clock.pause(_PACE_SECONDS)
-        slack.post(posted.channel or "", page, thread=posted.ts)
-
-
 def _keep(store: Store, key: Key, clock: Clock, change: Callable[[Post], object]) -> None:
     def step(work: Work) -> None:
         row = work.get(key, Post) or Post()
@@ -112,11 +116,18 @@ def _keep(store: Store, key: Key, clock: Clock, change: Callable[[Post], object]
 
 
 def _posted(row: Post, answer: Posted) -> None:
+    if answer.ts != row.ts:
+        row.pages, row.listed = 0, False
     row.ts, row.channel, row.lease, row.doubtful = answer.ts or row.ts, answer.channel or row.channel, 0.0, False
 
 
 def _given_back(row: Post, answer: Answer) -> None:
     row.lease, row.doubtful = 0.0, row.doubtful or isinstance(answer, Ambiguous)
+
+
+def _turned(row: Post, answer: Answer) -> None:
+    row.pages += isinstance(answer, Posted)
+    row.page_doubtful = isinstance(answer, Ambiguous)
 
 
 def _listed(row: Post) -> None:
