@@ -161,6 +161,31 @@ def test_a_settled_finding_says_so_in_its_message(desk):
     assert "alice" in str(desk.slack.edits[-1][2])
 
 
+def test_a_settled_storm_says_so_and_all_that_it_tells_is_settled(desk):
+    desk.record(*(other(number, number) for number in range(30)))
+    desk.deliver()
+    (key,) = (alert.key for alert in rows(desk.store, "alert", Alert) if alert.members)
+    ask.settle_alert(desk.store, key, Told("alice", desk.clock.time, "a new team"))
+    desk.later(31)
+    desk.deliver()
+    header, *_, small_print = desk.slack.edits[-1][2].blocks
+    assert header["text"]["text"] == "✅ Settled: storm of 30 new findings"
+    assert "settled by `alice`" in str(small_print)
+    assert all(alert.settled for alert in desk.alerts)
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+def test_what_was_settled_before_it_was_posted_pings_nobody(desk, refused):
+    Recorder(desk.store, lambda *_: Brief(mention="S0EXAMPLE01"), pause=lambda _: None).record(
+        of([stranger(1)], desk.book, by_id=True), now=NOW
+    )
+    ask.settle_alert(desk.store, desk.alert.key, Told("alice", NOW))
+    desk.slack.plan = [PayloadRefused("invalid_blocks")] * refused
+    desk.deliver()
+    (text,) = desk.slack.top
+    assert "subteam" not in str(text)
+
+
 def test_the_first_success_after_denials_is_new_and_graver(desk):
     desk.record(denied(1), denied(2))
     desk.deliver()

@@ -68,7 +68,7 @@ def pasted(alert: Alert) -> list[tuple[str, str]]:
 
 def mention(alert: Alert) -> str:
     """Return the ping that the policy names, for what is grave and new: never twice for one message."""
-    is_first = alert.ts is None and alert.shown == 0
+    is_first = alert.ts is None and alert.shown == 0 and alert.settled is None
     is_grave = describe.severity_of(alert).rank >= Severity.HIGH.rank
     return f" <!subteam^{alert.mention}>" if is_first and is_grave and _GROUP.fullmatch(alert.mention) else ""
 
@@ -97,11 +97,15 @@ def small_print(alert: Alert, tally: Tally) -> str:
         parts.append(f"{tally.withdrawn:,} of these were named by the other account's copy of the call")
     if alert.doubtful:
         parts.append(f"possible repeat of attempt {alert.doubtful}")
+    return " · ".join((*parts, *settled(alert)))
+
+
+def settled(alert: Alert) -> Iterator[str]:
+    """Yield who settled an alert, when, and what they said of it."""
     if alert.settled is not None:
         note = f": {Untrusted(alert.settled.note).code()}" if alert.settled.note else ""
         when = describe.date(moment.at(alert.settled.at))
-        parts.append(f"settled by {Untrusted(alert.settled.by).code(80)}, {when}{note}")
-    return " · ".join(parts)
+        yield f"settled by {Untrusted(alert.settled.by).code(80)}, {when}{note}"
 
 
 def received(tally: Tally) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from callerid.alerts import describe
 from callerid.alerts.blocks import Block, context, header, section, table
-from callerid.alerts.layout import mention, received
+from callerid.alerts.layout import mention, received, settled
 from callerid.ledger.rows import Alert, Tally
 from callerid.reasons import REASONS
 
@@ -29,7 +29,8 @@ _LINES = 10
 def full(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Iterator[Block]:
     """Yield every block; ``members`` are the findings, the gravest and most frequent first."""
     sign, severity = describe.mark(storm.severity), describe.severity_of(storm).capitalize()
-    yield header(f"{sign} {severity}: storm of {_findings(_number(storm, members))}")
+    state = f"{describe.DONE} Settled" if storm.settled else f"{sign} {severity}"
+    yield header(f"{state}: storm of {_findings(_number(storm, members))}")
     yield section("\n".join(_shared(storm, tally, members)))
     if members:
         yield table([("Result", "Caller", "To what", "Events"), *map(_row, members[:_SHOWN])], right=(3,))
@@ -63,7 +64,7 @@ def listed(members: Sequence[Counted], start: int) -> Iterator[Block]:
 def small_print(storm: Alert, tally: Tally) -> str:
     """Return what the numbers are made of."""
     repeat = f" · possible repeat of attempt {storm.doubtful}" if storm.doubtful else ""
-    return f"{received(tally)} · alert `{storm.key}`{repeat}"
+    return " · ".join((f"{received(tally)} · alert `{storm.key}`{repeat}", *settled(storm)))
 
 
 def _shown(storm: Alert, members: Sequence[Counted]) -> str:

@@ -60,6 +60,8 @@ def _what(alert: Alert, tally: Tally) -> Text:
 
 
 def _who(alert: Alert, tally: Tally) -> Text:
+    if alert.members:
+        return Text(f"storm of {len(alert.members):,} new findings", style="bold")
     text = Text(short(alert.who) or NOBODY, style="bold").append(f"\n{short(alert.origin) or '–'}", style="not bold")
     names = [short(one.name).replace("\n", " ") for one in alert.began]
     if names:
@@ -69,6 +71,8 @@ def _who(alert: Alert, tally: Tally) -> Text:
 
 
 def _target(alert: Alert) -> Text:
+    if alert.members:
+        return Text("–")
     line = alert.line
     text = Text(short(line.target or "") or STEPS.get(line.kind or "", "–"))
     if line.outcome == Outcome.DENIED:
@@ -78,7 +82,7 @@ def _target(alert: Alert) -> Text:
 
 
 def _message(alert: Alert, due: Mapping[str, Due]) -> str:
-    row = due.get(alert.key)
+    row = due.get(alert.storm if alert.state == "in-storm" and alert.storm else alert.key)
     return f"{alert.key[:_ID_SHOWN]}\n{_became(alert, row)}"
 
 
@@ -89,7 +93,7 @@ def _became(alert: Alert, due: Due | None) -> str:
         case "sent":
             return "posted"
         case "in-storm":
-            return "posted in a storm"
+            return "posted in a storm" if due is None or due.posted else "to be posted\nin a storm"
         case "withdrawn":
             return "explained"
         case _:

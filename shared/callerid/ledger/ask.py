@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -22,8 +23,13 @@ class UnknownAlertError(Exception):
 def alerts(store: Store) -> list[Counts]:
     """Return every alert with its count, the gravest first, and of these the latest heard."""
     found = [msgspec.json.decode(row.data, type=Alert) for _, row in store.list("alert")]
+    by_key = {alert.key: alert for alert in found}
     work = Work(store, (Tally.key(alert.key, shard) for alert in found for shard in range(store.shards)))
-    counted = [Counts(alert, total(work, alert)) for alert in found]
+    tallies = {alert.key: total(work, alert) for alert in found}
+    for storm in found:
+        told = [alert for key in storm.members if (alert := by_key.get(key)) and alert.storm == storm.key]
+        tallies[storm.key].count += storm.gone + sum(tallies[alert.key].count for alert in told)
+    counted = [Counts(alert, tallies[alert.key]) for alert in found]
     return sorted(counted, key=lambda counts: (-Severity(counts.alert.severity).rank, -counts.alert.heard))
 
 
@@ -82,16 +88,28 @@ def find(store: Store, prefix: str) -> Alert:
 
 
 def settle_alert(store: Store, key: str, told: Told) -> None:
-    """Note that somebody settled a finding: it is counted on, and announced no more in this window."""
+    """Note that somebody settled a finding: it is counted on, and announced no more in this window.
 
-    def step(work: Work) -> None:
+    With a storm all that it tells is settled.
+    """
+
+    def step(work: Work) -> Sequence[str]:
         alert, due = work.get(Alert.row(key), Alert), work.get(Due.key(key), Due)
         if alert is None:
-            return
+            return ()
         alert.settled, alert.announce = told, ()
         work.put(Alert.row(key), alert, expires=alert.expires)
         row = due or Due(told.at, told.at, 0, alert.channel, alert.severity, posted=alert.state != "pending")
         row.at, row.until = min(row.at, told.at), max(row.until, told.at + 60)
         work.put(Due.key(key), row)
+        return alert.members
 
-    write(store, step)
+    for member in write(store, step):
+        write(store, partial(_settle_member, storm=key, key=member, told=told))
+
+
+def _settle_member(work: Work, *, storm: str, key: str, told: Told) -> None:
+    alert = work.get(Alert.row(key), Alert)
+    if alert is not None and alert.state == "in-storm" and alert.storm == storm and alert.settled is None:
+        alert.settled, alert.announce = told, ()
+        work.put(Alert.row(key), alert, expires=alert.expires)
