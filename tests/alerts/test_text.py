@@ -19,6 +19,8 @@ SIGNS = st.text(max_size=80) | st.text('<>&`"\\é💣\u202e\ud800\u0301a ', max_
         (None, "–"),
         (" ", "`␣`"),
         ("\u200b", "`␣`"),
+        ("production\u3164", "`production␣`"),
+        ("pro\u034fduction\ufe0f", "`pro duction␣`"),
         ("a", "`a`"),
         ("a ", "`a␣`"),
         ("\ta", "`␣a`"),

@@ -13,6 +13,8 @@ from __future__ import annotations
 import unicodedata
 from typing import NoReturn
 
+from callerid.names.printable import UNSEEN
+
 NAME = 160
 """Bytes that a name may take in a message: a GitHub subject or a role's ARN fits whole."""
 NOTHING = "–"
@@ -96,7 +98,7 @@ def visible_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     signs = unicodedata.normalize("NFC", text)
-    return "".join(" " if unicodedata.category(sign) in _INVISIBLE else sign for sign in signs)
+    return "".join(" " if unicodedata.category(sign) in _INVISIBLE or sign in UNSEEN else sign for sign in signs)
 
 
 def escaped(text: str) -> str:
