@@ -3,13 +3,18 @@
 import getpass
 import json
 import re
+import time
 
 import pytest
 from click.testing import CliRunner
 
 from callerid.cli import main
+from callerid.ledger import storm
+from callerid.ledger.url import connect
 from tests.alerts.slack_server import TOKEN, SlackServer
+from tests.alerts.test_deliver import other
 from tests.conftest import POLICY, ROOT
+from tests.ledger.made import NOW, of, recorder
 
 LOGS = str(ROOT / "examples" / "logs")
 
@@ -102,6 +107,20 @@ def test_a_dry_run_prints_every_message_and_sends_nothing(filled):
     assert out.count("Do next") == 9
     assert "nothing was sent" in out
     assert "9 to be posted" in run("alerts", "--ledger", filled, status=1)
+
+
+def test_a_dry_run_of_a_storm_counts_what_it_tells(book, tmp_path):
+    url = f"sqlite:///{tmp_path}/storm.db"
+    store = connect(url)
+    recorder(store).record(of([other(number, number) for number in range(30)], book, by_id=True), now=NOW)
+    keys = [key for key, _ in store.list("outbox")]
+    storm.gather(store, "", keys, now=NOW, pause=time.sleep, has_time=lambda: True)
+    store.close()
+    out = run("deliver", "--ledger", url, "--dry-run")
+    assert "30 received = 1 posted + 29 folded" in out
+    listed = run("alerts", "--ledger", url, status=1)
+    assert "30 times" in listed
+    assert "posted in a storm" not in listed
 
 
 def test_deliver_posts_what_waits_once(filled, slack):

@@ -184,7 +184,7 @@ class Line:
         claim = self.outbox.claim(key, self.clock.now())
         if claim is None:
             return True
-        claim, answer = self.say(self.with_members(claim), lambda text: self.slack.post(self.channel, text))
+        claim, answer = self.say(self.outbox.with_members(claim), lambda text: self.slack.post(self.channel, text))
         now = self.clock.now()
         match answer:
             case Posted(ts=ts, channel=channel):
@@ -206,18 +206,6 @@ class Line:
             if not isinstance(answer, PayloadRefused) or counts.alert.rung >= _LAST_RUNG:
                 return counts, answer
             counts.alert.rung += 1
-
-    def with_members(self, counts: Counts) -> Counts:
-        """Return the count of a storm: that of all its findings."""
-        if not counts.alert.members:
-            return counts
-        tallies = [member.tally for member in self.outbox.members(counts.alert)]
-        tally = counts.tally
-        tally.count = counts.alert.gone + sum(member.count for member in tallies)
-        tally.withdrawn = counts.alert.gone_withdrawn + sum(member.withdrawn for member in tallies)
-        tally.first = min((member.first for member in tallies if member.first), default=None)
-        tally.last = max((member.last for member in tallies if member.last), default=None)
-        return Counts(counts.alert, tally)
 
     def sent(self, send: Callable[[], Answer]) -> Answer:
         """Send one message, no sooner than Slack takes it."""

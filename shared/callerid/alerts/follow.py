@@ -22,7 +22,7 @@ STEEPER = 10
 
 def follow(line: Line, counts: Counts) -> bool:
     """Send what has changed about a message that is out. False where the channel takes nothing more for now."""
-    counts = line.with_members(counts)
+    counts = line.outbox.with_members(counts)
     if not (_edit(line, counts) and _list(line, counts) and _announce(line, counts)):
         return False
     if not _is_unannounced(counts):

@@ -57,5 +57,5 @@ def _show(store: Store, look: slack.Look) -> None:
         counts = outbox.read(key)
         if counts is not None:
             click.echo(f"{'' if number == 1 else chr(10)}── {number:,} of {len(waiting):,} ──\n")
-            click.echo(render(written(counts, outbox.members(counts.alert), look)))
+            click.echo(render(written(outbox.with_members(counts), outbox.members(counts.alert), look)))
     click.echo(f"\n{len(waiting):,} to be posted; nothing was sent")

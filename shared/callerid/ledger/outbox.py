@@ -61,6 +61,18 @@ class Outbox:
         counted = [Counts(alert, total(work, alert)) for alert in alerts]
         return sorted(counted, key=lambda counts: (-_rank(counts.alert), -counts.tally.count, counts.alert.key))
 
+    def with_members(self, counts: Counts) -> Counts:
+        """Return the count of a storm: that of all its findings."""
+        if not counts.alert.members:
+            return counts
+        tallies = [member.tally for member in self.members(counts.alert)]
+        tally = counts.tally
+        tally.count = counts.alert.gone + sum(member.count for member in tallies)
+        tally.withdrawn = counts.alert.gone_withdrawn + sum(member.withdrawn for member in tallies)
+        tally.first = min((member.first for member in tallies if member.first), default=None)
+        tally.last = max((member.last for member in tallies if member.last), default=None)
+        return Counts(counts.alert, tally)
+
     def lease(self, name: str, holder: str, *, now: float, until: float) -> bool:
         """Take a channel for one sender; False where another has it or Slack asked to wait."""
 
