@@ -1,5 +1,6 @@
 """Each record is counted once, however often, in whatever order and in however many pieces it is delivered."""
 
+import contextlib
 import random
 from collections import Counter
 
@@ -116,6 +117,22 @@ def test_a_half_counted_delivery_goes_on_under_another_policy_and_the_first_verd
         after = counts(store)
         assert sum(after.values()) == 120
         assert all(after[word] >= number for word, number in before.items())
+
+
+@pytest.mark.parametrize("crash_at", range(2, 14))
+def test_a_finding_that_was_half_counted_and_is_none_under_another_policy_counts_each_record_once(book, crash_at):
+    """By their ids at first, and as one number then."""
+    lax = POLICY.read_bytes().replace(b"source_identity: {mode: enforce", b"source_identity: {mode: off")
+    records = [call(number, name="") for number in range(500)]
+    store = MemoryStore()
+    store.crash_at = crash_at
+    with contextlib.suppress(CrashError):
+        recorder(store).record(of(records, book), now=NOW, marker="m")
+    store.crash_at = None
+    other = Book(parse(lax, "lax.yaml"), "sha256:lax")
+    recorder(store).record(of(records, other), now=NOW, marker="m")
+    recorder(store).record(of(records, book), now=NOW, marker="m")
+    assert counts(store).total() == 500
 
 
 def test_ten_thousand_calls_by_fifty_callers_cost_writes_in_the_order_of_the_callers(book):

@@ -87,7 +87,10 @@ class Recorder:
 
             sessions.keep_issues(work, pieces, now=now)
         step = _Step(work, self._brief, shard, now)
-        added = [step.add(piece) for piece in pieces]
+        row = work.get(Marker.key(marker), Marker) if marker is not None else None
+        added = [step.add(piece, row.counted if row and row.begun == piece.unit.digest else 0) for piece in pieces]
+        if marker is not None:
+            _note_begun(work, Marker.key(marker), pieces, added, now)
         work.commit()
         return Recorded(sum(one.records for one in added), sum(one.findings for one in added))
 
@@ -101,10 +104,11 @@ class _Step:
         self._shard = shard
         self._now = now
 
-    def add(self, piece: Piece) -> Recorded:
+    def add(self, piece: Piece, counted: int = 0) -> Recorded:
+        """Add a piece; ``counted`` records of its unit are counted by their ids already."""
         unit = piece.unit
         fresh = [occurrence for occurrence in piece.singles if self._is_fresh(piece, occurrence)]
-        mass = unit.count if piece.is_last else 0
+        mass = max(unit.count - counted, 0) if piece.is_last else 0
         if not fresh and not mass:
             return Recorded(0, self._tell_drifts(piece, fresh)) if piece.is_ahead else Recorded()
         times = [occurrence.time for occurrence in fresh if occurrence.time]
@@ -250,8 +254,20 @@ def _advance(work: Work, key: Key, pieces: Sequence[Piece], end: str, now: float
     row = work.get(key, Marker) or Marker("")
     done = end or max((piece.unit.digest for piece in pieces if piece.is_last), default="")
     if done > row.done:
-        work.put(key, Marker(done), expires=now + IDS_KEPT)
+        work.put(key, Marker(done, row.begun, row.counted), expires=now + IDS_KEPT)
     return [piece for piece in pieces if piece.unit.digest > row.done]
+
+
+def _note_begun(work: Work, key: Key, pieces: Sequence[Piece], added: Sequence[Recorded], now: float) -> None:
+    """Note how many records of a unit are counted that is not complete: the last piece's, which others may follow."""
+    last = pieces[-1] if pieces else None
+    if last is None or last.is_last or not last.singles:
+        return
+    row = work.get(key, Marker) or Marker("")
+    same = [one.records for piece, one in zip(pieces, added, strict=True) if piece.unit.digest == last.unit.digest]
+    row.counted = sum(same) + (row.counted if row.begun == last.unit.digest else 0)
+    row.begun = last.unit.digest
+    work.put(key, row, expires=now + IDS_KEPT)
 
 
 def _counted(unit: Unit, record_id: str) -> Counted:

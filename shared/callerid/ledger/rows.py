@@ -184,6 +184,10 @@ class Marker(Struct):
 
     done: str
     """The last digest that was counted; ``~`` where all were."""
+    begun: str = ""
+    """The digest of which a part was counted, by its records' ids."""
+    counted: int = 0
+    """How many records of that: under another policy the rest may come as one number."""
 
     @staticmethod
     def key(delivery: str) -> Key:
