@@ -14,7 +14,7 @@ from callerid.decode import Element
 from callerid.engine import Engine
 from callerid.envelope import Batch
 from callerid.judgement import FINDINGS
-from callerid.ledger.rows import Advice
+from callerid.ledger.alert import Advice
 from callerid.policy.book import Book
 from callerid.policy.load import parse
 from tests.conftest import record

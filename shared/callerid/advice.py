@@ -15,7 +15,7 @@ from callerid.entry import ANY_DAY, entry
 from callerid.finding import rule
 from callerid.judge import judge
 from callerid.judgement import Judgement, Verdict
-from callerid.ledger.rows import Advice
+from callerid.ledger.alert import Advice
 from callerid.nearest import Difference, nearest
 from callerid.policy.book import Book
 from callerid.refusal import aws, gcp

@@ -11,7 +11,7 @@ from callerid.access import Occurrence
 from callerid.engine import Engine
 from callerid.group import origin, who
 from callerid.judgement import Judgement, Line, line
-from callerid.ledger.rows import Advice, Alert, Tally
+from callerid.ledger.alert import Advice, Alert, Tally
 from callerid.ledger.traced import Traced
 from callerid.policy.book import Book
 from callerid.policy.load import parse

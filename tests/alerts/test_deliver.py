@@ -8,10 +8,11 @@ from callerid.alerts.links import Look
 from callerid.alerts.slack import Ambiguous, Misconfigured, PayloadRefused, Retry, ThreadLost
 from callerid.alerts.watch import watch
 from callerid.ledger import ask, storm
+from callerid.ledger.alert import Channel, Told
 from callerid.ledger.fold import Brief, look_after
 from callerid.ledger.outbox import Outbox
 from callerid.ledger.record import Recorder
-from callerid.ledger.rows import DAY, Channel, Told
+from callerid.ledger.rows import DAY
 from callerid.ledger.work import write
 from callerid.policy.book import Book
 from callerid.policy.load import parse

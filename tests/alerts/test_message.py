@@ -21,7 +21,7 @@ from callerid.alerts.terminal import render
 from callerid.engine import Engine
 from callerid.envelope import Batch
 from callerid.judgement import FINDINGS, Judgement
-from callerid.ledger.rows import Advice, Alert, Tally, Told
+from callerid.ledger.alert import Advice, Alert, Tally, Told
 from callerid.policy.book import Book
 from callerid.reasons import REASONS
 from tests import test_cases

@@ -4,7 +4,7 @@ import gzip
 import json
 import re
 
-from callerid.ledger.rows import Alert
+from callerid.ledger.alert import Alert
 from tests.alerts.slack_server import TOKEN
 from tests.aws_function.events import PAGE
 from tests.aws_function.stage import BUCKET, NOTHING_FAILED, batch, created, event, notified

@@ -12,7 +12,7 @@ import pytest
 from callerid import delivery
 from callerid.alerts.clock import Clock
 from callerid.alerts.sender import sender
-from callerid.ledger.rows import Alert
+from callerid.ledger.alert import Alert
 from callerid.monitor import Delivery
 from callerid.service import Service, Settings
 from tests.alerts.slack_server import TOKEN, failing

@@ -4,7 +4,8 @@ import pytest
 
 from callerid.doctor.check import UnknownError
 from callerid.doctor.ledger import examine
-from callerid.ledger.rows import DAY, Source, Trouble
+from callerid.ledger.alert import Trouble
+from callerid.ledger.rows import DAY, Source
 from callerid.ledger.sqlite import SqliteStore
 from callerid.ledger.store import UnavailableError
 from callerid.ledger.work import Work

@@ -7,10 +7,11 @@ import msgspec
 from callerid import delivery
 from callerid.engine import Engine, unreadable
 from callerid.envelope import Batch, Unreadable
+from callerid.ledger.alert import Alert, Due, Tally
 from callerid.ledger.fold import Brief
 from callerid.ledger.part import aside, units
 from callerid.ledger.record import Recorder
-from callerid.ledger.rows import Alert, Count, Due, Seen, Tally
+from callerid.ledger.rows import Count, Seen
 from tests.conftest import json_lines
 
 NOW = 1_793_602_800.0

@@ -13,7 +13,8 @@ from callerid.alerts.clock import Clock
 from callerid.alerts.deliver import Deliverer
 from callerid.alerts.links import Look
 from callerid.ledger import ask
-from callerid.ledger.rows import Alert, Count, Tally
+from callerid.ledger.alert import Alert, Tally
+from callerid.ledger.rows import Count
 from callerid.ledger.traced import KEPT
 from callerid.monitor import Delivery, Monitor
 from callerid.policy.book import Book

@@ -7,7 +7,7 @@ from callerid.alerts.clock import Clock
 from callerid.alerts.deliver import Deliverer
 from callerid.alerts.links import Look
 from callerid.ledger import ask
-from callerid.ledger.rows import Told
+from callerid.ledger.alert import Told
 from callerid.ledger.store import UnavailableError
 from tests.alerts.fake import FakeClock, FakeSlack
 from tests.ledger.made import NOW, of, recorder

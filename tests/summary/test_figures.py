@@ -13,7 +13,7 @@ from callerid.alerts.clock import Clock
 from callerid.engine import Engine
 from callerid.judgement import Verdict
 from callerid.ledger import ask
-from callerid.ledger.rows import Told
+from callerid.ledger.alert import Told
 from callerid.policy.book import Book
 from callerid.policy.load import parse
 from callerid.summary import show, words

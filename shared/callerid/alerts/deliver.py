@@ -20,8 +20,8 @@ from callerid.alerts.message import Message
 from callerid.alerts.slack import Ambiguous, Answer, Misconfigured, PayloadRefused, Posted, Retry, Sender, ThreadLost
 from callerid.judgement import Severity
 from callerid.ledger import storm
+from callerid.ledger.alert import Due
 from callerid.ledger.outbox import CLAIM_SECONDS, Counts, Outbox
-from callerid.ledger.rows import Due
 from callerid.ledger.store import Store
 
 PACE_SECONDS = 1.0

@@ -14,7 +14,7 @@ from callerid import moment
 from callerid.access import Cloud, Kind, Outcome
 from callerid.alerts.text import NAME, Untrusted
 from callerid.judgement import Line, Severity, Verdict
-from callerid.ledger.rows import Alert, Tally
+from callerid.ledger.alert import Alert, Tally
 from callerid.names import arn
 
 _MARKS = {"critical": "🔴", "high": "🟠", "medium": "🟡", "low": "🔵", "informational": "⚪"}

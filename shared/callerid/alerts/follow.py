@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from callerid.alerts import describe, message
 from callerid.alerts.message import Message
 from callerid.alerts.slack import Ambiguous, Answer, Posted, ThreadLost
+from callerid.ledger.alert import Alert
 from callerid.ledger.fold import EDIT_SECONDS, QUIET_SECONDS
 from callerid.ledger.outbox import Counts, is_behind
-from callerid.ledger.rows import DAY, Alert
+from callerid.ledger.rows import DAY
 
 if TYPE_CHECKING:
     from callerid.alerts.deliver import Line

@@ -17,7 +17,7 @@ from callerid.alerts.links import Link
 from callerid.alerts.steps import steps
 from callerid.alerts.text import Untrusted
 from callerid.judgement import Severity
-from callerid.ledger.rows import Alert, Tally
+from callerid.ledger.alert import Alert, Tally
 from callerid.ledger.traced import Traced
 from callerid.reasons import REASONS
 from callerid.trace.chain import Drift

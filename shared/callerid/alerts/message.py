@@ -15,7 +15,7 @@ from callerid.alerts.blocks import Block, Message, context, section, size
 from callerid.alerts.links import NOWHERE, Look, links
 from callerid.alerts.storm import PAGE, Counted
 from callerid.alerts.text import escaped, visible
-from callerid.ledger.rows import Alert, Tally
+from callerid.ledger.alert import Alert, Tally
 
 LARGEST = 6_000
 """Bytes of an alert's blocks."""

@@ -13,7 +13,7 @@ from callerid.access import Cloud, Kind
 from callerid.alerts import message
 from callerid.alerts.blocks import Message
 from callerid.judgement import SCHEMA, Line, Severity, Verdict
-from callerid.ledger.rows import Advice, Alert, Tally, Told
+from callerid.ledger.alert import Advice, Alert, Tally, Told
 from callerid.ledger.traced import Traced
 from callerid.trace.chain import Drift
 from callerid.trace.link import Basis, Origin

@@ -8,7 +8,7 @@ from __future__ import annotations
 from callerid.access import Cloud, Kind
 from callerid.alerts.describe import caller, is_denied
 from callerid.judgement import Line
-from callerid.ledger.rows import Alert
+from callerid.ledger.alert import Alert
 
 _ASK_ABOUT_CALLER = "Ask the target's owner whether this caller is new."
 _ASK_OWNER = "Ask the caller's owner, named above, whether this is meant."

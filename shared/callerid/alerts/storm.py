@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from callerid.alerts import describe
 from callerid.alerts.blocks import Block, context, header, section, table
 from callerid.alerts.layout import mention, received, settled
-from callerid.ledger.rows import Alert, Tally
+from callerid.ledger.alert import Alert, Tally
 from callerid.reasons import REASONS
 
 Counted = tuple[Alert, Tally]

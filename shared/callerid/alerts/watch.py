@@ -11,7 +11,8 @@ import msgspec
 from callerid import moment
 from callerid.alerts.second import SecondWay
 from callerid.ledger import ask
-from callerid.ledger.rows import DAY, Due, Source, Trouble
+from callerid.ledger.alert import Due, Trouble
+from callerid.ledger.rows import DAY, Source
 from callerid.ledger.store import Store
 from callerid.ledger.work import Work, write
 

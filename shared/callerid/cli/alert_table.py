@@ -13,8 +13,8 @@ from callerid.access import Outcome
 from callerid.alerts.describe import is_part
 from callerid.cli.table import NOBODY, STEPS, STYLES, screen, short
 from callerid.judgement import Verdict
+from callerid.ledger.alert import Alert, Channel, Due, Tally, Trouble
 from callerid.ledger.outbox import Counts
-from callerid.ledger.rows import Alert, Channel, Due, Tally, Trouble
 from callerid.names.printable import printable
 
 _ID_SHOWN = 8

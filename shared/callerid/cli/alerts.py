@@ -11,7 +11,7 @@ import msgspec
 from callerid.cli.error import WrongInputError
 from callerid.cli.ledger import opened, required
 from callerid.ledger import ask
-from callerid.ledger.rows import Told
+from callerid.ledger.alert import Told
 from callerid.names.printable import inert
 
 

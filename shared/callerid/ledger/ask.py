@@ -9,9 +9,10 @@ import msgspec
 
 from callerid import moment
 from callerid.judgement import Severity
+from callerid.ledger.alert import Alert, Channel, Due, Tally, Told, Trouble
 from callerid.ledger.fold import total
 from callerid.ledger.outbox import Counts
-from callerid.ledger.rows import DAY, Alert, Channel, Due, Source, Tally, Told, Trouble
+from callerid.ledger.rows import DAY, Source
 from callerid.ledger.store import Store
 from callerid.ledger.work import Work, write
 

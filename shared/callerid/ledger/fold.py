@@ -13,7 +13,8 @@ from callerid import finding
 from callerid.access import Occurrence, Outcome
 from callerid.group import origin, who
 from callerid.judgement import SEVERITIES, Judgement, Severity, line
-from callerid.ledger.rows import COUNTS_KEPT, Advice, Alert, Due, Tally
+from callerid.ledger.alert import Advice, Alert, Due, Tally
+from callerid.ledger.rows import COUNTS_KEPT
 from callerid.ledger.store import Key
 from callerid.ledger.traced import Traced, gathered
 from callerid.ledger.work import Work

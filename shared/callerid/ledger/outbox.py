@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from callerid.judgement import Severity
+from callerid.ledger.alert import Alert, Channel, Due, Tally
 from callerid.ledger.fold import AFTERCARE_SECONDS, EDIT_SECONDS, total
-from callerid.ledger.rows import Alert, Channel, Due, Tally
 from callerid.ledger.store import Store
 from callerid.ledger.work import Work, write
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from callerid.judgement import Severity
+from callerid.ledger.alert import Alert, Channel, Due
 from callerid.ledger.fold import look_after
 from callerid.ledger.outbox import REMEMBERED_SECONDS
-from callerid.ledger.rows import Alert, Channel, Due, digest
+from callerid.ledger.rows import digest
 from callerid.ledger.store import Store
 from callerid.ledger.work import Work, write
 

@@ -16,8 +16,9 @@ from msgspec import Struct, field
 from callerid.access import Outcome
 from callerid.judgement import FINDINGS, Verdict
 from callerid.ledger import ask
+from callerid.ledger.alert import Alert
 from callerid.ledger.outbox import Counts
-from callerid.ledger.rows import Alert, Count, Route, Seen, Source
+from callerid.ledger.rows import Count, Route, Seen, Source
 from callerid.ledger.store import Store
 from callerid.policy.book import Book
 from callerid.reasons import REASONS
