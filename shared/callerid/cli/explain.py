@@ -20,7 +20,7 @@ def explain(code: str | None) -> None:
             click.echo(f"{reason.code:{width}}  {reason.severity:13}  {reason.verdict or '–':14}  {reason.why}")
         return
     if code not in REASONS:
-        close = difflib.get_close_matches(code, REASONS, n=1)
+        close = difflib.get_close_matches(code.lower(), REASONS, n=1)
         hint = f"; did you mean {close[0]}?" if close else "; `callerid explain` lists them all"
         raise click.BadParameter(f"no reason is called {code!r}{hint}", param_hint="CODE")
     reason, text = REASONS[code], explanation(code)

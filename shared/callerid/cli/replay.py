@@ -73,10 +73,13 @@ def _jsonl(rows: list[tuple[Change, Row]]) -> None:
 
 
 def _summary(found: Replay) -> str:
+    from callerid.cli.table import counted
+
     changed = sum(row.count for _, row in found.verdicts)
     worse = sum(row.count for change, row in found.verdicts if change.is_worse)
     other = sum(row.count for _, row in found.details)
-    text = f"{found.records:,} records in {found.files:,} files: {changed:,} get another verdict"
+    of = f"{counted(found.records, 'record')} in {counted(found.files, 'file')}"
+    text = f"{of}: {changed:,} get{'s' * (changed == 1)} another verdict"
     text += f", {worse:,} of them become findings" if changed else ""
     return text + (f"; {other:,} keep theirs for other reasons or under another caller" if other else "")
 

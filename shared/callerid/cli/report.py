@@ -167,6 +167,7 @@ def _of_ledger(url: str, book: Book | None, since: str | None, until: str | None
 def _of_logs(
     paths: tuple[str, ...], book: Book | None, since: str | None, until: str | None, now: float
 ) -> tuple[Figures, Origin]:
+    from callerid.cli.table import counted
     from callerid.judgement import Verdict
     from callerid.report.logs import read
     from callerid.report.page import Origin
@@ -184,9 +185,7 @@ def _of_logs(
     gc.enable()
     if tally.records and tally.records == tally.verdicts[Verdict.UNREADABLE]:
         raise WrongInputError("nothing readable in the logs; `callerid scan` says what was expected where")
-    number = (
-        f"{tally.records:,} records in {tally.files:,} file{'s' * (tally.files != 1)}, copies of a call counted once"
-    )
+    number = f"{counted(tally.records, 'record')} in {counted(tally.files, 'file')}, copies of a call counted once"
     passed = ", ".join(f"{count:,} {what}" for what, count in sorted(tally.passed_over.items()))
     return found, Origin(number, moment.at(now), book.digest if book else None, passed, tuple(tally.broken_off))
 

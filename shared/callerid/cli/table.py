@@ -76,6 +76,11 @@ def render(tally: Tally, *, has_policy: bool) -> None:
         console.print("No policy: an inventory. With --policy FILE callers are held to your caller book.")
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun, of which one has no *s*."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def _place(item: tuple[Group, Row]) -> tuple[int, int, int, Group]:
     group, row = item
     return (_ORDER.index(group.verdict), -group.severity.rank, -row.count, group)
@@ -158,10 +163,6 @@ def _totals(tally: Tally) -> str:
         for verdict in (*_ORDER, Verdict.OUT_OF_SCOPE, Verdict.UNREADABLE)
         if tally.verdicts[verdict]
     ]
-    of = f"{tally.records:,} records in {_files(tally.files)}"
+    of = f"{counted(tally.records, 'record')} in {counted(tally.files, 'file')}"
     passed = ", ".join(f"{count:,} {what}" for what, count in sorted(tally.passed_over.items()))
     return f"{of}: {' + '.join(counts) or 'none'}" + (f"; passed over: {passed}" if passed else "")
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
