@@ -39,12 +39,12 @@ def refusal(judgement: Judgement, code: str, book: Book) -> Refusal | None:
         return _FIXED[code]
     if code in _BY_ITSELF or access.kind is Kind.IDENTITY_CENTER:
         return None
+    if code in ("caller-expired", "time-missing"):
+        return _until(caller, access, book)
     if access.kind is Kind.SESSION_USE:
         return _of_session(access, code, book)
     if code.startswith(("source-identity-", "session-name-")):
         return _of_name(access, code, caller, book)
-    if code in ("caller-expired", "time-missing"):
-        return _until(caller, access, book)
     if access.kind in _ACTIONS:
         return _permission(access, code, caller, book)
     return _trust(access, code, book)
