@@ -54,8 +54,13 @@ def _through(caller: Caller, access: Access) -> Iterator[Allowed]:
         own = principal.parse(identity.principal) if identity.principal else None
         if reaches:
             yield Allowed(caller, identity, reaches[0])
-        elif pool and own and own.pool == pool:
+        elif pool and own and own.pool == pool and any(map(_is_open, caller.may_reach)):
             yield Allowed(caller, identity, Reach(provider=pool))
+
+
+def _is_open(reach: Reach) -> bool:
+    """Tell a target of Google's that is reached through any provider of the identity's own pool."""
+    return reach.aws_role is None and reach.provider is None
 
 
 def names_of(caller: Caller) -> list[str]:
