@@ -14,7 +14,7 @@ from callerid.judgement import SEVERITIES, Judgement, Severity, Verdict
 from callerid.names import github, glob
 from callerid.policy import requirements as required
 from callerid.policy.book import Book, Entry, is_provider, is_target
-from callerid.policy.identity import ISSUERLESS, form_of, is_recycled
+from callerid.policy.identity import ISSUERLESS, form_of, is_recycled, subject_of
 from callerid.policy.model import Mode, Reach, Requirement
 from callerid.reasons import REASONS
 
@@ -187,20 +187,21 @@ def _expiry(entry: Entry, day: str | None) -> str | None:
 
 def _github(entry: Entry, claims: Iterable[Claim]) -> str | None:
     """Hold a workflow to pinned ids, and to being listed by name where a pull request can start it."""
-    if entry.identity.oidc is None:
+    listed = subject_of(entry.identity)
+    if listed is None:
         return None
     shown = (github.parse(claim.value) for claim in claims if claim.form in (Form.OIDC, Form.SUBJECT))
     for subject in filter(None, shown):
         if is_recycled(entry.identity, subject):
             return "subject-recycled"
-        if github.is_pull_request(subject.name) and not github.is_pull_request(entry.identity.oidc.subject):
+        if github.is_pull_request(subject.name) and not github.is_pull_request(listed):
             return "pull-request-subject"
     return None
 
 
 def _is_wide(entry: Entry) -> bool:
     """Tell an entry for GitHub that every branch, tag, environment and pull request of a repository comes under."""
-    subject = entry.identity.oidc.subject if entry.identity.oidc else ""
+    subject = subject_of(entry.identity) or ""
     return subject.startswith("repo:") and glob.is_glob(subject) and glob.literal_prefix(subject).count(":") < 3
 
 

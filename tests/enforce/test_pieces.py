@@ -82,6 +82,15 @@ def test_a_condition_that_is_too_long_is_warned_of():
     assert "Google takes 4,096" in made.pieces[0].warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("subject", "refuses"), [("repo:acme/app:*", True), ("repo:acme/app:pull_request", False), ("job-*", False)]
+)
+def test_no_pull_request_comes_under_a_wildcard_of_a_pools_principals(subject, refuses):
+    reaches = [{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/x"}]
+    made = of({"principal": f"principal://iam.googleapis.com/{POOL}/subject/{subject}"}, may_reach=reaches)
+    assert (gcp._NO_PULL_REQUEST in made.pieces[0].policy["attributeCondition"]) is refuses
+
+
 def test_a_pattern_of_targets_has_no_policy_and_says_so():
     made = of({"oidc": GITHUB}, may_reach=[{"aws_role": "arn:aws:iam::111111111111:role/app-*"}])
     assert made.pieces == []

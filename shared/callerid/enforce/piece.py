@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from callerid.names import github, glob
+from callerid.policy.identity import subject_of
 from callerid.policy.model import Caller, Identity, Oidc
 from callerid.refusal.allowed import Allowed
 
@@ -59,8 +60,14 @@ def github_issuer(oidc: Oidc) -> str:
 
 
 def is_wide(identity: Identity) -> bool:
-    """Tell a pattern of GitHub's, which a pull request's workflow must not come under."""
-    return is_workflow(identity) and identity.oidc is not None and glob.is_glob(identity.oidc.subject)
+    """Tell a pattern of GitHub's, or one of a pool's that GitHub's come under: no pull request's workflow must."""
+    subject = subject_of(identity) or ""
+    begins = glob.literal_prefix(subject)[: len(_OF_GITHUB)]
+    is_github = is_workflow(identity) or (identity.principal is not None and _OF_GITHUB.startswith(begins))
+    return is_github and glob.is_glob(subject)
+
+
+_OF_GITHUB = "repo:"
 
 
 def spelled(one: Allowed) -> list[Allowed]:

@@ -106,7 +106,7 @@ def _of_caller(one: Allowed) -> Iterator[str]:
             yield f"{name}: Principal takes no pattern; the whole account stands there, narrowed by aws:PrincipalArn."
         if form == "aws_role" and (found := arn.parse(value)) and found.type == "role":
             yield f"{name}: a session that comes through a role lasts an hour at most."
-    if is_wide(identity):
+    if is_workflow(identity) and is_wide(identity):
         yield f"{name}: whatever follows :pull_request is refused under the pattern, an environment of that name too."
     elif is_workflow(identity) and identity.oidc and not any(_ids(identity.oidc.subject)):
         yield (

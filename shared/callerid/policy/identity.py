@@ -119,6 +119,12 @@ def without_path(text: str) -> str:
     return f"arn:{found.partition}:iam::{found.account}:{found.type}/{found.name}"
 
 
+def subject_of(identity: Identity) -> str | None:
+    """Return the subject that an identity lists: a token's, or what a pool's principal ends in."""
+    found = principal.parse(identity.principal) if identity.principal else None
+    return identity.oidc.subject if identity.oidc else found.subject if found else None
+
+
 def is_recycled(identity: Identity, subject: github.Subject) -> bool:
     """Tell a subject whose owner or repository has another id than the entry for GitHub pins."""
     entry = github.parse(identity.oidc.subject) if identity.oidc else None
