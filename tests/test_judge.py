@@ -2,6 +2,7 @@
 
 import json
 import random
+from zlib import crc32
 
 import pytest
 
@@ -61,6 +62,7 @@ def test_audiences_that_read_alike_are_not_alike():
 
 
 EXPIRING = b"""
+SESSIONS = """
 version: 1
 callers:
   - name: alice
@@ -85,3 +87,52 @@ def test_a_later_call_after_the_last_day_takes_no_name_from_a_call_before_it():
         ((_, _, _, owner, _),) = judged(engine, {**call, "eventTime": time})
         owners.append(owner.name if owner else None)
     assert owners == [None, "alice", None]
+    expires: 2026-11-01
+    identities: [{iam_user: "arn:aws:iam::111111111111:user/alice"}]
+    may_reach: [{aws_role: "arn:aws:iam::222222222222:role/ops"}]
+requirements:
+  - roles: arn:aws:iam::222222222222:role/ops
+    session_name: {mode: enforce, %s}
+"""
+
+
+def call(name: str, day: str, credential: str = "") -> dict:
+    role = {"type": "Role", "arn": "arn:aws:iam::222222222222:role/ops"}
+    return {
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "PutObject",
+        "eventTime": f"{day}T03:04:05Z",
+        "userIdentity": {
+            "type": "AssumedRole",
+            "arn": f"arn:aws:sts::222222222222:assumed-role/ops/{name}",
+            "sessionContext": {"sessionIssuer": role},
+            "credentialId": credential,
+        },
+    }
+
+
+def verdicts(demand: str, *records: dict) -> list[tuple[str, str | None]]:
+    """The verdict and the caller of each record, judged by one engine; and no other way in one batch."""
+    book = Book(parse((SESSIONS % demand).encode(), "policy"), "sha256:case")
+    engine = Engine(book)
+    one_by_one = [found for record in records for found in judged(engine, record)]
+    assert judged(Engine(book), {"Records": list(records)}) == one_by_one
+    return [(str(found[0]), found[3] and found[3].name) for found in one_by_one]
+
+
+def test_two_callers_of_one_checksum_are_two():
+    alice, mallory = call("alice", "2026-11-01", "fab0199120db"), call("mallory", "2026-11-01", "57b56114e6d8")
+    texts = [json.dumps(one["userIdentity"]).encode() for one in (alice, mallory)]
+    assert crc32(texts[0]) == crc32(texts[1])
+    found = verdicts("equals: caller", alice, mallory, alice)
+    assert found == [("identified", "alice"), ("unexpected", None), ("identified", "alice")]
+
+
+@pytest.mark.parametrize(
+    ("demand", "expired"),
+    [("equals: caller", ("unexpected", "alice")), ("matches: '.+'", ("identified", None))],
+)
+def test_an_entry_expires_between_two_calls_of_one_session_in_whichever_order_they_come(demand, expired):
+    before, after = call("alice", "2026-11-01"), call("alice", "2026-11-02")
+    assert verdicts(demand, before, after, before) == [("identified", "alice"), expired, ("identified", "alice")]
+    assert verdicts(demand, after, before, after) == [expired, ("identified", "alice"), expired]

@@ -64,13 +64,13 @@ class Engine:
         return judgement
 
     def _depends_on_day(self, judgement: Judgement) -> bool:
-        """Tell whether an entry's expiry may have a say in a judgement: where the record names a caller.
+        """Tell whether an entry's expiry may have a say in a judgement: where it names a caller.
 
-        A session's later call names one by its source identity or its own name, which nobody has once he expired.
+        A later call names one by its session, also where the entry has run out and the judgement names nobody.
         """
         access = judgement.access
-        named = bool(access.claims or access.origins) or access.kind in LATER_CALLS
-        return self._by_day and named and judgement.verdict is not Verdict.OUT_OF_SCOPE
+        names = bool(access.claims or access.origins) or access.kind in LATER_CALLS
+        return self._by_day and names and judgement.verdict is not Verdict.OUT_OF_SCOPE
 
     def _remember(self, key: Key, caller: Raw, judgement: Judgement) -> None:
         """Keep a judgement, but of a federated identity's own call, which reaches another resource each time."""
