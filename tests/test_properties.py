@@ -4,6 +4,7 @@ import json
 import string
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -190,3 +191,19 @@ def test_the_index_finds_what_comparing_one_by_one_finds(listed, value):
         index.add("q", pattern, pattern)
     assert sorted(index.find("q", value)) == sorted(pattern for pattern in listed if glob.matches(pattern, value))
     assert index.find("other", value) == []
+
+
+LOG = "projects/whose/logs/cloudaudit.googleapis.com%2Fdata_access"
+BARE = [value for value in RECORDS if "eventName" in value or isinstance(value.get("protoPayload"), dict)]
+
+
+@pytest.mark.parametrize("value", BARE, ids=map(str, range(len(BARE))))
+def test_of_whatever_sort_a_call_is_the_answer_and_the_log_s_owner_show(value):
+    if "eventName" in value:
+        denied = {**value, "errorCode": "AccessDenied", "recipientAccountId": "999999999999"}
+        wanted = (Outcome.DENIED, "AccessDenied", "999999999999")
+    else:
+        denied = {**value, "logName": LOG, "protoPayload": {**value["protoPayload"], "status": {"code": 5}}}
+        wanted = (Outcome.DENIED, "NOT_FOUND", "whose")
+    (one,), _ = judge_all(delivery.document(json.dumps(denied).encode()))
+    assert one.verdict == Verdict.UNREADABLE or (one.outcome, one.error, one.account) == wanted
