@@ -89,7 +89,7 @@ def saml(record: Record) -> Access:
     subject, provider = call.identity.user_name or None, call.request.principal_arn
     answered = call.response.subject
     transient = (call.response.subject_type or "").rpartition(":")[2] == "transient"
-    names = (subject, call.source_identity if transient else None)
+    name = (call.source_identity if transient else None) or subject
     return Access(
         cloud=Cloud.AWS,
         kind=Kind.SAML,
@@ -105,8 +105,8 @@ def saml(record: Record) -> Access:
         target=call.request.role_arn,
         session_name=call.session_name,
         source_identity=call.source_identity,
-        claims=tuple(Claim(Form.SAML, name, provider) for name in names if name) if provider else (),
-        user_name=subject,
+        claims=(Claim(Form.SAML, name, provider),) if name and provider else (),
+        user_name=name,
         unlisted="subject-unlisted",
         findings=findings(
             call.unknown_type if call.identity.type else None,

@@ -149,7 +149,7 @@ def _access(visitor: Visitor, known: Mapping[str, tuple[str, ...] | None]) -> Ac
         fields["role_claimed"] = _one(known, "sts:roleauthorizedbyidp") == "true"
     if access.kind is Kind.SAML and _one(known, "saml:sub_type") == "transient":
         named = (Claim(Form.SAML, source, access.provider or ""),) if source else ()
-        fields |= {"claims": access.claims + named, "findings": () if source else ("subject-transient",)}
+        fields |= {"claims": named or access.claims, "findings": () if source else ("subject-transient",)}
     return replace(access, **fields)
 
 

@@ -61,7 +61,8 @@ def _trust(access: Access, code: str, book: Book) -> Refusal | None:
     if code == "pull-request-subject":
         sub = f"{arn.issuer_of(access.provider)}:sub"
         statements = [with_condition(one, "StringNotLike", sub, "repo:*:pull_request*") for one in statements]
-    if code == "subject-transient":
+    is_transient = access.kind is Kind.SAML and any(claim.value != access.subject for claim in access.claims)
+    if code == "subject-transient" or is_transient:
         statements = [with_condition(one, "StringNotEquals", "SAML:sub_type", "transient") for one in statements]
     if code == "role-claim-missing":
         statements = [with_condition(one, "Bool", "sts:RoleAuthorizedByIdp", "true") for one in statements]
