@@ -690,6 +690,8 @@ def test_a_call_that_nobody_explains_after_others_were_is_announced(book, is_lat
 
 def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
     """The call that opened the later window has no other copy: its alert is posted."""
+def test_an_alert_that_is_explained_long_after_says_so_too(book):
+    """Logs of two accounts come hours apart; by then nobody looked after the message any more."""
     from tests.ledger.test_record import copies
 
     desk = Desk(book)
@@ -704,6 +706,28 @@ def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
     desk.deliver()
     assert len(desk.slack.top) == 2
     assert "xplained" not in str(desk.slack.top[-1])
+    desk.later(601)
+    desk.deliver()
+    assert rows(desk.store, "outbox", Due) == []
+    desk.record(full)
+    desk.deliver()
+    assert "xplained" in str(desk.slack.edits[-1][2])
+
+
+def test_what_a_storm_told_is_counted_there_also_after_a_while(desk):
+    """Nobody looks after a storm that is quiet; an event of one of its findings has it looked after again."""
+    desk.record(*(other(number, number) for number in range(1, 22)))
+    desk.deliver()
+    desk.later(601)
+    desk.deliver()
+    assert rows(desk.store, "outbox", Due) == []
+    posted = len(desk.slack.posts)
+    desk.record(other(50, 21))
+    desk.later(31)
+    desk.deliver()
+    assert len(desk.slack.posts) == posted
+    assert sum(told(desk.store).values()) == 22
+    assert "22" in str(desk.slack.edits[-1][2])
 
 
 def test_a_silent_log_is_told_once_and_once_more_when_it_is_heard(book):

@@ -70,6 +70,7 @@ _MAPPING = "identified under a custom mapping, which the printed one would repla
 APART = {
     "mapped-principal-mismatch: Azure's two object ids differ lawfully": _MAPPING,
     "mapped-principal-mismatch: a custom mapping that shortens the subject": _MAPPING,
+    "mapped-principal-mismatch: a mapping to the role's own ARN": _MAPPING,
     "mapped-principal-mismatch: a mapping to the role without its session": _MAPPING,
     "matrix-gcp: G1: Azure's object id in capitals": "Azure writes them small, and CEL compares letters",
     "seeds: an Azure token is exchanged": _MAPPING,
@@ -77,6 +78,7 @@ APART = {
     "seeds: the account that the bare id impersonated creates a topic": _MAPPING,
     "matrix-aws: A24: a role of another partition": "no Principal may name it; a warning says so",
     "matrix-gcp: G13: an impersonated account impersonates the next, a stranger behind it": "the hop's own bindings",
+    "principal-unlisted: a role under a listed path": "the session's ARN, which is all that is proven here, has no path",
     "source-identity-mismatch: he asks for his own and the session gets another's": "AWS refuses it by itself",
     "time-missing: a caller whose entry does not expire": "one account's token with another's id as its audience",
 }
