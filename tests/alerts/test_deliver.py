@@ -198,6 +198,13 @@ def test_the_first_success_after_denials_is_new_and_graver(desk):
     assert allowed.severity == "critical"
 
 
+def test_the_first_success_after_denials_is_one_step_graver_and_no_more(desk):
+    desk.record(call(1, name="", errorCode="AccessDenied"))
+    desk.record(call(2, name=""))
+    allowed = next(alert for alert in desk.alerts if alert.line.outcome == "allowed")
+    assert (allowed.line.severity, allowed.severity) == ("medium", "high")
+
+
 def test_ten_times_as_many_as_the_time_before_is_announced_once(desk):
     desk.record(stranger(1))
     desk.deliver()
