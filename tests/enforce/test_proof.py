@@ -67,16 +67,20 @@ INEXPRESSIBLE = {
 }
 """The rules under which the cloud lets in what callerid flags, and why."""
 _MAPPING = "identified under a custom mapping, which the printed one would replace"
+_LETTERS = "an address is the same in other letters, which the proof compares as they stand"
 APART = {
     "mapped-principal-mismatch: Azure's two object ids differ lawfully": _MAPPING,
     "mapped-principal-mismatch: a custom mapping that shortens the subject": _MAPPING,
     "mapped-principal-mismatch: a mapping to the role's own ARN": _MAPPING,
     "mapped-principal-mismatch: a mapping to the role without its session": _MAPPING,
     "matrix-gcp: G1: Azure's object id in capitals": "Azure writes them small, and CEL compares letters",
+    "matrix-gcp: G2: an account by its bare id, through the provider of its entry": _MAPPING,
     "seeds: an Azure token is exchanged": _MAPPING,
     "seeds: a pool principal whose subject is a bare account id makes a token": _MAPPING,
     "seeds: the account that the bare id impersonated creates a topic": _MAPPING,
     "matrix-aws: A24: a role of another partition": "no Principal may name it; a warning says so",
+    "matrix-gcp: G10: the listed person, whose address the book writes in capitals": _LETTERS,
+    "matrix-gcp: G10: a listed account, whose address the book writes in capitals": _LETTERS,
     "matrix-gcp: G13: an impersonated account impersonates the next, a stranger behind it": "the hop's own bindings",
     "principal-unlisted: a role under a listed path": "the session's ARN, which is all that is proven here, has no path",
     "source-identity-mismatch: he asks for his own and the session gets another's": "AWS refuses it by itself",
