@@ -61,32 +61,11 @@ def test_audiences_that_read_alike_are_not_alike():
     assert verdicts == ["identified", "unexpected"]
 
 
-EXPIRING = b"""
 SESSIONS = """
 version: 1
 callers:
   - name: alice
     owner: people@example.com
-    expires: 2026-11-02
-    identities: [{iam_user: "arn:aws:iam::111111111111:user/alice"}]
-    may_reach: [{aws_role: "arn:aws:iam::111111111111:role/ops"}]
-requirements:
-  - roles: arn:aws:iam::111111111111:role/ops
-    session_name: {mode: enforce, matches: "[a-z]+"}
-"""
-
-
-def test_a_later_call_after_the_last_day_takes_no_name_from_a_call_before_it():
-    call = {
-        "eventSource": "s3.amazonaws.com",
-        "eventName": "ListBuckets",
-        "userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111111111111:assumed-role/ops/alice"},
-    }
-    engine, owners = Engine(Book(parse(EXPIRING, "policy"), "sha256:case")), []
-    for time in ("2026-11-03T00:00:01Z", "2026-11-02T23:59:59Z", "2026-11-03T00:00:02Z"):
-        ((_, _, _, owner, _),) = judged(engine, {**call, "eventTime": time})
-        owners.append(owner.name if owner else None)
-    assert owners == [None, "alice", None]
     expires: 2026-11-01
     identities: [{iam_user: "arn:aws:iam::111111111111:user/alice"}]
     may_reach: [{aws_role: "arn:aws:iam::222222222222:role/ops"}]

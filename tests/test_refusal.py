@@ -34,7 +34,6 @@ def context(access: Access, record: dict) -> dict[str, str | None]:
         f"{issuer}:sub": access.subject,
         f"{issuer}:aud": access.audience,
         "SAML:sub": access.subject,
-        "SAML:aud": access.audience or "https://signin.aws.amazon.com/saml",
         "SAML:aud": (access.kind is Kind.SAML and access.audience) or "https://signin.aws.amazon.com/saml",
         "SAML:sub_type": (record.get("responseElements") or {}).get("subjectType", "").rpartition(":")[2] or None,
         "aws:PrincipalTag/x509Subject/CN": access.subject,

@@ -88,7 +88,7 @@ def test_a_condition_that_is_too_long_is_warned_of():
 def test_no_pull_request_comes_under_a_wildcard_of_a_pools_principals(subject, refuses):
     reaches = [{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/x"}]
     made = of({"principal": f"principal://iam.googleapis.com/{POOL}/subject/{subject}"}, may_reach=reaches)
-    assert (gcp._NO_PULL_REQUEST in made.pieces[0].policy["attributeCondition"]) is refuses
+    assert (gcp._NO_PULL_REQUEST.format("google.subject") in made.pieces[0].policy["attributeCondition"]) is refuses
 
 
 def test_a_pattern_of_targets_has_no_policy_and_says_so():
@@ -190,10 +190,10 @@ def test_no_other_repository_is_let_in_at_google_by_what_it_puts_into_its_subjec
         assert (cel.evaluate(provider["attributeMapping"]["attribute.caller"], known) == "caller") is expected
 
 
-def test_no_project_becomes_a_command():
-    provider = "projects/1;touch x $(id)/locations/global/workloadIdentityPools/p/providers/q"
+def test_no_pool_becomes_a_command():
+    provider = "projects/1/locations/global/workloadIdentityPools/p;touch x $(id)/providers/q"
     made = of({"oidc": GITHUB}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com", "provider": provider}])
-    assert "  --project='1;touch x $(id)' --location" in "\n".join(commands.lines(made))
+    assert "--workload-identity-pool='p;touch x $(id)'" in "\n".join(commands.lines(made))
 
 
 @pytest.mark.skipif(not shutil.which("terraform"), reason="needs terraform")
