@@ -697,10 +697,6 @@ def test_a_call_that_nobody_explains_after_others_were_is_announced(book, is_lat
 
 def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
     """The call that opened the later window has no other copy: its alert is posted."""
-
-
-def test_an_alert_that_is_explained_long_after_says_so_too(book):
-    """Logs of two accounts come hours apart; by then nobody looked after the message any more."""
     from tests.ledger.test_record import copies
 
     desk = Desk(book)
@@ -715,6 +711,16 @@ def test_an_alert_that_is_explained_long_after_says_so_too(book):
     desk.deliver()
     assert len(desk.slack.top) == 2
     assert "xplained" not in str(desk.slack.top[-1])
+
+
+def test_an_alert_that_is_explained_long_after_says_so_too(book):
+    """Logs of two accounts come hours apart; by then nobody looked after the message any more."""
+    from tests.ledger.test_record import copies
+
+    desk = Desk(book)
+    full, bare = copies(1)
+    desk.record(bare)
+    desk.deliver()
     desk.later(601)
     desk.deliver()
     assert rows(desk.store, "outbox", Due) == []
