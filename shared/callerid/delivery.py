@@ -27,6 +27,8 @@ _LISTS = aws_envelope.LISTS + gcp_envelope.LISTS
 _DEPTH = 8
 """Envelopes within envelopes; the deepest that occurs is four."""
 _SNIFF_BYTES = 1 << 16
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""The byte order marks of what is text, and no JSON that a cloud or its tools write."""
 
 _RAW_LIST = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
@@ -52,6 +54,9 @@ def _document(data: bytes, damage: str | None) -> Iterator[Item]:
     start = data[:_SNIFF_BYTES].lstrip()
     if damage is None and not start and not data.strip():
         yield Unreadable("not-a-log", "", "expected JSON, got an empty file")
+        return
+    if damage is None and start[:2] in _UTF_16:
+        yield Unreadable("not-a-log", "", "expected UTF-8, got UTF-16, as PowerShell's > writes it")
         return
     if damage is None and start[:1] not in (b"{", b"["):
         yield Unreadable("not-a-log", "", "expected JSON, an object or a list")

@@ -106,6 +106,13 @@ def test_wrong_usage_a_bad_policy_and_nothing_readable_exit_with_2(arguments, me
     assert message in run.stderr.decode()
 
 
+@pytest.mark.parametrize("data", [json_lines(record()), b'{"Records": []}'], ids=["lines", "document"])
+def test_a_file_that_powershell_wrote_is_told_as_that(tmp_path, data):
+    (tmp_path / "a.json").write_bytes(data.decode().encode("utf-16"))
+    run = callerid("scan", tmp_path)
+    assert "a.json: not-a-log: expected UTF-8, got UTF-16" in run.stderr.decode()
+
+
 def test_what_is_unreadable_is_named_and_the_rest_goes_on(tmp_path):
     (tmp_path / "a.json").write_bytes(b"no log\n")
     (tmp_path / "b.jsonl").write_bytes(json_lines(record()) + b'{"half\n' + json_lines(record()))
