@@ -190,6 +190,22 @@ def test_no_other_repository_is_let_in_at_google_by_what_it_puts_into_its_subjec
         assert (cel.evaluate(provider["attributeMapping"]["attribute.caller"], known) == "caller") is expected
 
 
+@pytest.mark.parametrize("listed", ["repo:acme/*", "repo:acme/ap*", "repo:acme@1/*", "repo:acme/app:*"])
+def test_every_repository_under_a_pattern_is_let_in_at_google_with_and_without_ids(listed):
+    reached = [{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/github"}]
+    provider = of({"oidc": {**GITHUB, "subject": listed}}, may_reach=reached).pieces[0].policy
+    for owner, repository, expected in (
+        ("acme", "app", True),
+        ("acme@1", "app@2", True),
+        ("other", "app", False),
+        ("other@1", "app@2", False),
+    ):
+        subject = f"repo:{owner}/{repository}:ref:refs/heads/main"
+        known = {"google": {"subject": subject}, "assertion": {"sub": subject}}
+        assert cel.evaluate(provider["attributeCondition"], known) is expected
+        assert (cel.evaluate(provider["attributeMapping"]["attribute.caller"], known) == "caller") is expected
+
+
 def test_no_pool_becomes_a_command():
     provider = "projects/1/locations/global/workloadIdentityPools/p;touch x $(id)/providers/q"
     made = of({"oidc": GITHUB}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com", "provider": provider}])

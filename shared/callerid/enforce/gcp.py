@@ -105,9 +105,12 @@ def _term(identity: Identity, subject: str) -> str | None:
 
 
 def _with_ids(text: str) -> str:
-    """Return a condition in which an id that nobody pinned is an id, and no part of another repository's subject."""
+    """Return a condition in which an id that nobody pinned is an id, and no part of another repository's subject.
+
+    Where the pattern ends in the repository (``repo:OWNER/*``), what ends it stands for all that follows the id too.
+    """
     text = re.sub(r"(\^repo:[^/@:]+)@\.\*/", r"\1@[^/@:]+/", text)
-    return re.sub(r"(\^repo:[^/@:]+(?:@\[\^/@:\]\+|@[^/@:]+)?/[^/@:]+)@\.\*", r"\1@[^/@:]+", text)
+    return re.sub(r"(\^repo:[^/@:]+(?:@\[\^/@:\]\+|@[^/@:]+)?/[^/@:]+)@\.\*(?!\$)", r"\1@[^/@:]+", text)
 
 
 def _mapping(found: list[Allowed]) -> dict[str, str]:
