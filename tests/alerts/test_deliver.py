@@ -175,6 +175,24 @@ def test_a_settled_storm_says_so_and_all_that_it_tells_is_settled(desk):
     assert all(alert.settled for alert in desk.alerts)
 
 
+@pytest.mark.parametrize(("more", "messages"), [(1, 1), (30, 1)])
+def test_what_is_new_after_a_storm_was_settled_is_told_in_messages_of_its_own(desk, more, messages):
+    """A settled message calls nobody: what it did not tell when it was settled would never be read."""
+    desk.record(*(other(number, number) for number in range(30)))
+    desk.deliver()
+    (key,) = (alert.key for alert in rows(desk.store, "alert", Alert) if alert.members)
+    ask.settle_alert(desk.store, key, Told("alice", desk.clock.time))
+    desk.later(31)
+    desk.record(*(other(100 + number, 100 + number) for number in range(more)))
+    desk.deliver()
+    desk.later(31)
+    desk.deliver()
+    assert len(desk.slack.top) == 1 + messages
+    assert not desk.slack.top[-1].text.startswith("Settled")
+    assert sum(alert.settled is None for alert in desk.alerts) == more
+    assert "30 received" in str(desk.slack.edits[-1][2].blocks)
+
+
 @pytest.mark.parametrize("refused", [0, 1, 2])
 def test_what_was_settled_before_it_was_posted_pings_nobody(desk, refused):
     Recorder(desk.store, lambda *_: Brief(mention="S0EXAMPLE01"), pause=lambda _: None).record(

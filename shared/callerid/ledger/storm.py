@@ -44,8 +44,9 @@ def gather(
     keys = [key for key in keys if not key.startswith(PREFIX)]
     if not keys:
         return keys
-    channel = Work(store).get(Channel.key(name), Channel) or Channel(name)
-    is_on = channel.storm is not None and now - channel.storm_heard < REMEMBERED_SECONDS
+    work = Work(store)
+    channel = work.get(Channel.key(name), Channel) or Channel(name)
+    is_on = now - channel.storm_heard < REMEMBERED_SECONDS and _is_open(work, channel.storm)
     recent = sum(at > now - REMEMBERED_SECONDS for at in channel.posts)
     if not is_on and recent + len(keys) <= MOST_NEW:
         return keys
@@ -60,12 +61,18 @@ def gather(
     return list(dict.fromkeys(kept))
 
 
+def _is_open(work: Work, storm: str | None) -> bool:
+    """Tell a storm that more may join: one that somebody settled calls nobody any more."""
+    row = work.get(Alert.row(storm), Alert) if storm else None
+    return row is not None and row.settled is None
+
+
 def _key(name: str, now: float, after: str = "") -> str:
     return f"{PREFIX}{digest(name, str(now), after)[:16]}"
 
 
 def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: float) -> tuple[str, list[str]]:
-    """Make findings members of a storm, or of the one after it where it is full.
+    """Make findings members of a storm, or of the one after it where it is full or settled.
 
     Return which storm, and the findings that another storm told and that have become graver since: they stand alone.
     """
@@ -76,7 +83,7 @@ def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: floa
     if not members:
         return storm, alone
     row = work.get(Alert.row(storm), Alert)
-    if row is not None and len(row.members) + len(members) > MOST_TOLD:
+    if row is not None and (row.settled is not None or len(row.members) + len(members) > MOST_TOLD):
         storm, row = _key(name, now, storm), None
     row = row or _opened(storm, name, members[0], now)
     row.members = tuple(dict.fromkeys((*row.members, *(alert.key for alert in members))))
