@@ -25,7 +25,10 @@ _TYPES = frozenset((
 ))  # fmt: skip
 
 
-_REFUSED = re.compile(r" on resource: (arn:aws[a-z-]*:iam::[0-9]{12}:(?:role/[\w+=,.@/-]+|root))")
+_REFUSED = re.compile(
+    r" on resource: (arn:aws[a-z-]*:(?:iam::[0-9]{12}:(?:role/[\w+=,.@/-]+|root)"
+    r"|sts::[0-9]{12}:federated-user/[\w+=,.@-]+))"
+)
 
 
 class Call(Struct, frozen=True, gc=False):
@@ -89,7 +92,7 @@ def outcome_of(record: Record) -> Outcome:
 
 
 def refused_target(record: Record) -> str | None:
-    """Return the role or root that a denial names: the record of one may leave ``requestParameters`` null."""
+    """Return the role, root or federated user that a denial names: its record may leave ``requestParameters`` null."""
     found = _REFUSED.search(record.error_message or "")
     return found[1] if found else None
 

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 from __future__ import annotations
 
 from callerid.access import Access, Cloud, Kind, Scope, findings
-from callerid.aws.call import call_of, principal_of, refused_target, user_name_of
+from callerid.aws.call import Call, call_of, principal_of, refused_target, user_name_of
 from callerid.aws.record import Record, ServiceDetails
 from callerid.decode import decode
 from callerid.names import arn
@@ -25,7 +25,7 @@ def federation_token(record: Record) -> Access:
         outcome=call.outcome,
         error=call.error,
         principal=principal_of(identity),
-        target=(user.arn if user else None) or call.request.name,
+        target=(user.arn if user else None) or _federated_user(call),
         claims=call.claims,
         origin_account=identity.account,
         user_name=user_name_of(identity),
@@ -34,6 +34,14 @@ def federation_token(record: Record) -> Access:
             call.unknown_type or by,
         ),
     )
+
+
+def _federated_user(call: Call) -> str | None:
+    """Return whom a denial would have made, in the words of an answer: its record has none."""
+    name, account = call.request.name, call.identity.account
+    if name and account:
+        return f"arn:{arn.partition_of(call.record.region)}:sts::{account}:federated-user/{name}"
+    return refused_target(call.record) or name
 
 
 def root_session(record: Record) -> Access:
