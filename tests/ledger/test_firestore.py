@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callerid.ledger.firestore import FirestoreStore, _decode, _encode
-from callerid.ledger.store import ConflictError, Key, UnavailableError, Write
+from callerid.ledger.store import ConflictError, Key, RefusedError, UnavailableError, Write
 
 ONE = Key("p", "1")
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=200)
@@ -112,6 +112,17 @@ def test_any_other_refusal_is_told_at_once_with_the_database(refusing, refused, 
     with pytest.raises(UnavailableError, match=r"Firestore proj/base: (read|list|commit): .* because"):
         use(refused)
     assert refusing.plan == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [("INVALID_ARGUMENT", RefusedError), ("PERMISSION_DENIED", UnavailableError)]
+)
+def test_what_the_database_never_takes_is_told_from_what_it_does_not_take_now(refusing, refused, status, kind):
+    """A document beyond its size, as a table's row is: whoever delivers several at once must know."""
+    refusing.plan += [grpc.StatusCode[status]]
+    with pytest.raises(UnavailableError) as raised:
+        refused.commit([Write(ONE, b"{}", None)])
+    assert raised.type is kind
 
 
 @pytest.mark.parametrize("use", READS, ids=["read", "list"])

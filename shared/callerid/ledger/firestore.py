@@ -15,12 +15,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, GoogleAPIError, NotFound
+from google.api_core.exceptions import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    GoogleAPIError,
+    InvalidArgument,
+    NotFound,
+)
 from google.api_core.retry import Retry, if_transient_error
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore import Client, CollectionReference, DocumentReference, DocumentSnapshot, WriteBatch
 
-from callerid.ledger.store import ConflictError, Key, Stored, UnavailableError, Write
+from callerid.ledger.store import ConflictError, Key, RefusedError, Stored, UnavailableError, Write
 
 if TYPE_CHECKING:
     from callerid.ledger.to_google import Account
@@ -154,7 +161,8 @@ class FirestoreStore:
                 self._sign_in()
             yield
         except (GoogleAPIError, GoogleAuthError) as error:
-            raise UnavailableError(f"{self._where}: {action}: {error}") from error
+            kind = RefusedError if isinstance(error, InvalidArgument) else UnavailableError
+            raise kind(f"{self._where}: {action}: {error}") from error
 
 
 def _stored(found: DocumentSnapshot[Any]) -> Stored:
