@@ -194,7 +194,7 @@ def test_the_subscription_must_push_to_the_function(google, change, state, said)
     ("ending", "answer", "expected"),
     [
         (FUNCTIONS, {}, ("function", "broken", "there is no function callerid in my-gcp-project")),
-        (FUNCTIONS, {"unreachable": ["us-west9"]}, ("function", "broken", "(could not look in us-west9)")),
+        (FUNCTIONS, {"unreachable": ["us-west9"]}, ("function", "unknown", "could look, which was not us-west9")),
         (FUNCTIONS, FORBIDDEN, ("function", "unknown", "no permission: cloudfunctions.functions.list")),
         (FUNCTIONS, OFF, ("function", "unknown", "the API cloudfunctions.googleapis.com is off")),
         (RUN, {}, ("function's callers", "broken", "may not call it")),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from callerid.doctor.audit import Policy
-from callerid.doctor.check import AbsentError, Finding, broken, ok, unknown, warning
+from callerid.doctor.check import AbsentError, Finding, UnknownError, broken, ok, unknown, warning
 from callerid.doctor.gcp_api import Google
 from callerid.moment import at, epoch, utc
 
@@ -118,7 +118,8 @@ def function(google: Google, project: str, name: str) -> Function:
     """Return the function, in whatever region it is.
 
     Raises:
-        UnknownError, AbsentError: as :meth:`Google.ask`; the latter also where there is none.
+        UnknownError, AbsentError: as :meth:`Google.ask`; the latter also where there is none, the former where it
+            may be in a region that Google could not look in.
     """
     page, unreachable = "", list[str]()
     while True:
@@ -131,8 +132,10 @@ def function(google: Google, project: str, name: str) -> Function:
         unreachable += answer.unreachable
         page = answer.next_page_token
         if not page:
-            said = f" (could not look in {', '.join(unreachable)})" if unreachable else ""
-            raise AbsentError(f"there is no function {name} in {project}{said}")
+            if unreachable:
+                found = f"no function {name} where Google could look, which was not {', '.join(unreachable)}"
+                raise UnknownError(found, "Try again when these regions answer.")
+            raise AbsentError(f"there is no function {name} in {project}")
 
 
 def examine(shown: Function) -> Iterator[Finding]:
