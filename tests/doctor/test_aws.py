@@ -223,6 +223,19 @@ def test_a_region_without_a_rule_is_broken_where_it_is_used(aws, events, state):
     assert OTHER in said or "has no rule that forwards" in said
 
 
+@pytest.mark.parametrize("permission", ["DescribeTrails", "GetTrailStatus", "GetEventSelectors"])
+def test_a_region_that_forwards_is_not_broken_because_a_trail_could_not_be_seen(aws, permission):
+    aws.answers[f"cloudtrail:{permission}"] = denied
+    states = {what: state for what, state, _ in bad(aws)}
+    assert states[f"region {OTHER}"] == "unknown"
+    assert set(states.values()) == {"unknown"}
+
+
+def test_a_region_that_forwards_is_broken_where_no_trail_can_log_for_it(aws):
+    aws.answers["cloudtrail:GetTrailStatus"] = always(IsLogging=False)
+    assert (f"region {OTHER}", "broken", "has a rule, and no trail that logs for it") in bad(aws)
+
+
 def test_a_rule_that_forwards_without_read_events_does_not_count(aws):
     forwards = {"Arn": "x", "State": "ENABLED", "EventPattern": json.dumps({"source": [{"prefix": "aws."}]})}
     aws.answers[f"events:DescribeRule {OTHER}"] = always(**forwards)

@@ -86,7 +86,8 @@ def examine(aws: Aws, stack: str, *, now: float) -> list[Finding]:
         coverage = trail.coverage(aws)
     except (UnknownError, AbsentError) as error:
         to_do = getattr(error, "to_do", "Try again.")
-        coverage = trail.Coverage([unknown("trail", str(error), to_do)], everywhere=False, regions=frozenset())
+        said = [unknown("trail", str(error), to_do)]
+        coverage = trail.Coverage(said, everywhere=False, regions=frozenset(), unseen=True)
     found = list(coverage.findings)
     parts: dict[str, str] = {}
     found += run(f"stack {stack}", lambda: _installed(aws, stack, parts), absent="Deploy it, or give --stack its name.")

@@ -69,7 +69,7 @@ def examine(aws: Aws, bus_arn: str, coverage: Coverage, *, now: float) -> Iterat
             if fault is None and coverage.covers(region):
                 forwarded.append(region)
             elif fault is None:
-                yield broken(f"region {region}", "has a rule, and no trail that logs for it", "docs/aws.md, step 1.")
+                yield _unlogged(region, coverage)
             elif used := _used(aws, region, now):
                 yield broken(f"region {region}", f"{fault}, and {used} was called in the last week", _DEPLOY)
             else:
@@ -83,6 +83,14 @@ def examine(aws: Aws, bus_arn: str, coverage: Coverage, *, now: float) -> Iterat
         yield warning("other regions", found, f"{_DEPLOY} Or forbid the regions.")
     if not forwarded and not idle and regions == [aws.region]:
         yield ok("other regions", "the account may use none")
+
+
+def _unlogged(region: str, coverage: Coverage) -> Finding:
+    """Return that no trail is known to log for a region that forwards."""
+    if coverage.unseen:
+        found = "has a rule; whether a trail logs for it could not be seen"
+        return unknown(f"region {region}", found, "See the lines of the trails.")
+    return broken(f"region {region}", "has a rule, and no trail that logs for it", "docs/aws.md, step 1.")
 
 
 def _fault(aws: Aws, bus_arn: str, region: str) -> str | None:

@@ -114,6 +114,8 @@ class Coverage(NamedTuple):
     findings: list[Finding]
     everywhere: bool
     regions: frozenset[str]
+    unseen: bool = False
+    """Whether a trail could not be looked at, which may log what no other does."""
 
     def covers(self, region: str) -> bool:
         """Tell whether a trail logs what is judged in a region."""
@@ -140,7 +142,14 @@ def coverage(aws: Aws) -> Coverage:
         (best[1] or [_whole(best[0])]) if best else _partly(faults, aws.region),
         everywhere=best is not None,
         regions=frozenset(trail.home_region for trail in seeing),
+        unseen=any(map(_is_unseen, (found for _, found in faults))),
     )
+
+
+def _is_unseen(faults: Sequence[Finding]) -> bool:
+    """Tell a trail that may be whole for all that is known of it."""
+    states = {fault.state for fault in faults}
+    return State.UNKNOWN in states and State.BROKEN not in states
 
 
 def _whole(trail: Trail) -> Finding:
