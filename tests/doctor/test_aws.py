@@ -236,6 +236,17 @@ def test_a_region_that_forwards_is_broken_where_no_trail_can_log_for_it(aws):
     assert (f"region {OTHER}", "broken", "has a rule, and no trail that logs for it") in bad(aws)
 
 
+def test_what_a_service_control_policy_forbids_no_grant_brings_back(aws):
+    message = "User: arn:… is not authorized to perform: … with an explicit deny in a service control policy"
+    aws.answers[f"events:ListRuleNamesByTarget {OTHER}"] = lambda _: {
+        "Error": {"Code": "AccessDeniedException", "Message": message}
+    }
+    (finding,) = (one for one in looked(aws) if one.state is not State.OK)
+    assert (finding.what, finding.state) == (f"region {OTHER}", "unknown")
+    assert finding.found == "a service control policy forbids events:ListRuleNamesByTarget"
+    assert "Grant" not in finding.to_do
+
+
 def test_a_rule_that_forwards_without_read_events_does_not_count(aws):
     forwards = {"Arn": "x", "State": "ENABLED", "EventPattern": json.dumps({"source": [{"prefix": "aws."}]})}
     aws.answers[f"events:DescribeRule {OTHER}"] = always(**forwards)

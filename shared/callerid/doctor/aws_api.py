@@ -12,6 +12,12 @@ from callerid.doctor.check import AbsentError, UnknownError, forbidden
 
 _DENIED = ("AccessDenied", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized")
 _ABSENT = ("NotFound", "NonExistentQueue", "QueueDoesNotExist", "NoSuch")
+_BY_ORGANIZATION = "service control policy"
+"""How the error says who refuses, where it is not the caller's own permissions.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+"""
+_EXEMPTED = "No grant helps. Ask as somebody whom it exempts; where it exempts STS, as AWS's own do, STS works there."
 
 T = TypeVar("T")
 
@@ -84,6 +90,8 @@ def connect(region: str | None = None) -> Aws:
 def _failure(name: str, error: dict[str, Any]) -> UnknownError | AbsentError:
     code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     if any(word in code for word in _DENIED):
+        if _BY_ORGANIZATION in message:
+            return UnknownError(f"a {_BY_ORGANIZATION} forbids {name}", _EXEMPTED)
         return forbidden(name)
     # CloudFormation says of a stack that is not there: ValidationError.
     if any(word in code for word in _ABSENT) or (code == "ValidationError" and "does not exist" in message):
