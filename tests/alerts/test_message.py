@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from callerid import delivery
-from callerid.access import Occurrence
+from callerid.access import Kind, Occurrence
 from callerid.advice import advise
 from callerid.alerts import layout, message
 from callerid.alerts.blocks import Message, size
@@ -351,6 +351,28 @@ def test_every_reason_has_steps_of_its_own(rule):
         "subject-unlisted",
         "principal-unlisted",
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "cloud", "kind", "expected", "stop"),
+    [
+        ("federation-token-by-root", "aws", Kind.FEDERATION_TOKEN, "no entry makes this expected", "root user's access keys"),
+        ("time-missing", "aws", Kind.ASSUME_ROLE, "deliver whole records", "trust policy"),
+        ("provider-unlisted", "aws", Kind.SAML, "add the lines below", "delete the provider"),
+        ("provider-unlisted", "aws", Kind.POD_IDENTITY, "add the lines below", "the pod's association"),
+        ("provider-unlisted", "gcp", Kind.TOKEN_EXCHANGE, "add the lines below", "the whole pool"),
+        ("source-identity-unlisted", "aws", Kind.IDENTITY_CENTER, "add the lines below", "by an SCP"),
+        ("source-identity-changed", "aws", Kind.ASSUME_ROLE, "leave it out", "trust policy"),
+        ("source-identity-dropped", "aws", Kind.ASSUME_ROLE, "deliver whole records", "trust policy"),
+    ],
+)  # fmt: skip
+def test_a_step_is_one_that_the_cloud_knows(rule, cloud, kind, expected, stop):
+    """The root user takes no policy and no entry, and a role of Identity Center no change; see docs/reasons.md."""
+    alert = samples.web_identity()
+    told = steps(replace(alert, rule=rule, line=replace(alert.line, cloud=cloud, kind=kind)), has_entry=True)
+    assert expected in told[1]
+    assert stop in told[2]
+    assert all(len(step) <= 120 for step in told)
 
 
 def test_who_is_named_is_asked_and_who_is_not_is_looked_for():

@@ -66,13 +66,15 @@ _EXPECTED = {
     "source-identity-missing": "have the caller set one; until then set the requirement to `warn`.",
     "session-name-missing": "deliver whole records.",
     "session-name-generic": "have the caller set one; until then set the requirement to `warn`.",
+    "federation-token-by-root": "move the work to a role; no entry makes this expected.",
     "caller-expired": "set a new `expires` by pull request.",
+    "time-missing": "deliver whole records.",
     "subject-mismatch": "no entry settles this; the identity provider must.",
     "mapped-principal-mismatch": "set the mapping right; no entry settles this.",
     "source-identity-mismatch": "have the caller set its own name.",
-    "source-identity-changed": "have every role of the chain pass it on.",
+    "source-identity-changed": "have the chained call leave it out: AWS carries the first one on.",
     "source-identity-appeared": "have the first session of the chain set it.",
-    "source-identity-dropped": "have every role of the chain pass it on.",
+    "source-identity-dropped": "deliver whole records: AWS itself carries it on.",
     "session-name-mismatch": "have the caller set its own name.",
     "session-name-contradicts": "have the caller set one name in both.",
     "role-claim-missing": "have the token name the role.",
@@ -87,13 +89,24 @@ _WITHOUT_ENTRY = {
 _ADD = "add the lines below to the caller book by pull request."
 _LIST = "add the caller to the caller book by pull request."
 
+_STOP_POD = "delete the pod's association, then revoke the role's active sessions."
 _STOPS_OF_REASON = {
     "identity-type-unknown": "run `aws cloudtrail validate-logs` for the day; the record may not be AWS's.",
     "origin-missing": "disable the account if neither explains it.",
-    "provider-unlisted": "disable the provider, then take it out of every trust policy.",
-    "pod-token-off-node": "delete the pod's association, then revoke the role's active sessions.",
+    "federation-token-by-root": "delete the root user's access keys, change its password; the token ends in an hour.",
+    "pod-token-off-node": _STOP_POD,
 }
+_STOPS_OF_PROVIDER = {
+    Cloud.AWS: "delete the provider (or disable the trust anchor), then revoke the role's active sessions.",
+    Cloud.GCP: "disable the provider; to end its live tokens too, the whole pool, with all who come through it.",
+}
+"""AWS knows no disabled OIDC or SAML provider; at Google a disabled pool alone ends the tokens that are out.
+
+https://cloud.google.com/iam/docs/reference/rest/v1/projects.locations.workloadIdentityPools
+"""
 _STOPS = {
+    # https://docs.aws.amazon.com/singlesignon/latest/userguide/revoke-user-permissions.html
+    Kind.IDENTITY_CENTER: "deny the user by an SCP, then take its assignments away; AWS lets nobody edit this role.",
     Kind.ROOT_SESSION: "take `sts:AssumeRoot` from the caller and read what the account did since.",
     Kind.FEDERATION_TOKEN: "deny the user everything by a policy (that binds the token too), then disable its keys.",
     Kind.OUTBOUND_TOKEN: "take `sts:GetWebIdentityToken` from the caller; what it got stays valid until it expires.",
@@ -122,10 +135,13 @@ def steps(alert: Alert, *, has_entry: bool) -> list[str]:
         check = _ASK_ORIGIN
     elif check is _ASK_WHO and caller(alert).name:
         check = _ASK_NAMED
-    stop = _STOPS_OF_REASON.get(alert.rule) or _stop(alert.line)
+    stop = _STOPS_OF_REASON.get(alert.rule) or _stop(alert.line, alert.rule)
     return [check, f"*Expected:* {expected}", f"*Not expected:* {stop}"]
 
 
-def _stop(line: Line) -> str:
+def _stop(line: Line, rule: str) -> str:
+    if rule == "provider-unlisted":
+        by_provider = _STOPS_OF_PROVIDER[Cloud.AWS if line.cloud == Cloud.AWS else Cloud.GCP]
+        return _STOP_POD if line.kind is Kind.POD_IDENTITY else by_provider
     by_cloud = _STOP_AWS if line.cloud == Cloud.AWS else _STOP_GCP
     return _STOPS.get(line.kind, by_cloud) if line.kind else by_cloud
