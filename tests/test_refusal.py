@@ -10,6 +10,8 @@ import pytest
 from callerid import delivery
 from callerid.access import Access, Cloud, Kind
 from callerid.advice import advise
+from callerid.alerts.layout import LONGEST_SNIPPET
+from callerid.alerts.text import Untrusted
 from callerid.engine import Engine
 from callerid.finding import rule
 from callerid.judgement import FINDINGS, Judgement, Verdict
@@ -113,7 +115,7 @@ def aws_allows(policy: object, access: Access, record: dict) -> bool:
 
 def gcp_allows(text: str, access: Access, record: dict) -> bool:
     """Tell whether bindings, or an attribute condition, let a call through."""
-    if text.startswith("request.time"):
+    if text.startswith("timestamp("):
         return utc(record["timestamp"])[:19] < re.findall(r"'(.*)'", text)[0][:19]
     if text.startswith("{"):
         members = {member for one in json.loads(text).get("bindings", ()) for member in one["members"]}
@@ -170,6 +172,16 @@ def test_every_refusal_refuses_the_access_that_it_is_told_for():
         assert not allows, f"{name}\n{text}\n{access}"
         proven += 1
     assert proven >= REFUSED
+
+
+def test_an_expression_is_shown_as_it_is_to_be_pasted():
+    """Within double quotes a sign may be written in another way, as JSON and CEL have it, and nowhere else."""
+    for name, _, _, text in refusals():
+        expression = text.partition("\n")[2]
+        shown = Untrusted(text).raw(LONGEST_SNIPPET).partition("\n")[2]
+        if not expression.startswith(("{", "[")):
+            strings = re.compile(r'"(?:[^"\\]|\\.)*"')
+            assert strings.sub("", shown) == strings.sub("", expression), name
 
 
 def test_no_condition_ends_in_if_exists():

@@ -43,10 +43,11 @@ def refusal(judgement: Judgement, code: str, book: Book) -> Refusal | None:
 
 
 def _until(caller: Caller | None) -> Refusal | None:
+    """Return the first moment that is too late; without the sign ``<``, which a message shows as JSON would."""
     if caller is None or caller.expires is None:
         return None
     end = f"{caller.expires + timedelta(days=1)}T00:00:00Z"
-    return Refusal("The condition of the caller's binding:", f"request.time < timestamp('{end}')")
+    return Refusal("The condition of the caller's binding:", f"timestamp('{end}') > request.time")
 
 
 def _no_keys(access: Access) -> Refusal | None:
