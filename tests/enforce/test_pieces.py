@@ -13,6 +13,7 @@ from callerid.enforce import aws, commands, gcp, terraform
 from callerid.enforce.piece import Plan
 from callerid.policy.book import Book
 from callerid.policy.load import parse
+from callerid.refusal import gcp as refusing
 from tests.conftest import POLICY
 from tests.test_cases import CASES
 
@@ -88,7 +89,9 @@ def test_a_condition_that_is_too_long_is_warned_of():
 def test_no_pull_request_comes_under_a_wildcard_of_a_pools_principals(subject, refuses):
     reaches = [{"service_account": "a@p.iam.gserviceaccount.com", "provider": f"{POOL}/providers/x"}]
     made = of({"principal": f"principal://iam.googleapis.com/{POOL}/subject/{subject}"}, may_reach=reaches)
-    assert (gcp._NO_PULL_REQUEST.format("google.subject") in made.pieces[0].policy["attributeCondition"]) is refuses
+    assert (
+        refusing._NO_PULL_REQUEST.format("google.subject") in made.pieces[0].policy["attributeCondition"]
+    ) is refuses
 
 
 def test_a_pattern_of_targets_has_no_policy_and_says_so():

@@ -8,12 +8,11 @@ from datetime import datetime
 from callerid.drift.strangers import BUILT_IN, Providers, audiences
 from callerid.drift.trust import Trust
 from callerid.drift.visitors import STRANGER, Visitor, certificate, exemplars, person, pod, saml, web
-from callerid.enforce.piece import spelled
 from callerid.names import arn, glob
 from callerid.policy.book import GOOGLE
 from callerid.policy.identity import without_path
 from callerid.policy.model import Identity
-from callerid.refusal.allowed import Allowed, names_of
+from callerid.refusal.allowed import Allowed, names_of, spelled
 
 
 def listed(one: Allowed, role: str, trust: Trust, providers: Providers, now: datetime) -> Iterator[Visitor]:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from callerid.drift.pools import Provider, Token
 from callerid.drift.visitors import STRANGER, exemplars, workflow
-from callerid.enforce.piece import spelled
 from callerid.names import arn, github
-from callerid.refusal.allowed import Allowed
+from callerid.refusal.allowed import Allowed, spelled
 from callerid.refusal.gcp import sessions
 
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'')

@@ -13,15 +13,15 @@ from datetime import date
 from typing import Any
 
 from callerid.access import Access, Cloud, Kind
-from callerid.enforce.piece import Piece, Plan, end_of, is_current, is_wide, spelled, todo
+from callerid.enforce.piece import Piece, Plan, end_of, is_current, todo
 from callerid.enforce.warn import is_foreign, of_role
 from callerid.names import arn, glob
 from callerid.policy.book import Book
 from callerid.policy.identity import without_path
 from callerid.policy.model import Demand, Requirement
 from callerid.refusal import trust
-from callerid.refusal.allowed import Allowed, allowed, names_of, one_or_many
-from callerid.refusal.aws import with_condition
+from callerid.refusal.allowed import Allowed, allowed, is_wide, names_of, one_or_many, spelled
+from callerid.refusal.aws import persons, with_condition, without_pull_requests
 
 Statement = dict[str, Any]
 VERSION = "2012-10-17"
@@ -98,8 +98,8 @@ def _statements(role: str, found: list[Allowed], demands: list[Requirement]) -> 
         terms.setdefault(key, []).extend(spelled(one))
     for (_, end, wide, _), several in terms.items():
         for statement in trust.statements(several, role):
-            for person in _persons(_escaped(statement)):
-                made = _without_pull_requests(person) if wide else person
+            for person in persons(_escaped(statement)):
+                made = without_pull_requests(person) if wide else person
                 yield from _demanded(_until(made, end), role, several, demands)
 
 
@@ -107,28 +107,9 @@ def _until(statement: Statement, end: str | None) -> Statement:
     return with_condition(statement, "DateLessThan", "aws:CurrentTime", end) if end else statement
 
 
-def _persons(statement: Statement) -> Iterator[Statement]:
-    """Yield a statement; of SAML one for lasting subjects, and one for transient ones, whom a source identity names."""
-    if "sts:AssumeRoleWithSAML" not in statement["Action"]:
-        yield statement
-        return
-    yield with_condition(statement, "StringNotEquals", "SAML:sub_type", "transient")
-    condition = {operator: dict(keys) for operator, keys in statement["Condition"].items()}
-    for operator in list(condition):
-        if "SAML:sub" in condition[operator]:
-            condition[operator][SOURCE] = condition[operator].pop("SAML:sub")
-    transient = with_condition({**statement, "Condition": condition}, "StringEquals", "SAML:sub_type", "transient")
-    yield {**transient, "Action": _with_action(statement, _SET)}
-
-
 def _equals(requirement: Requirement) -> bool:
     demands = (requirement.source_identity, requirement.session_name)
     return any(demand is not None and demand.mode == "enforce" and demand.equals for demand in demands)
-
-
-def _without_pull_requests(statement: Statement) -> Statement:
-    issuer = str(statement["Principal"].get("Federated", "")).rpartition("oidc-provider/")[2]
-    return with_condition(statement, "StringNotLike", f"{issuer}:sub", "repo:*:pull_request*")
 
 
 def _demanded(

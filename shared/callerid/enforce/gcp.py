@@ -14,13 +14,13 @@ from datetime import date
 from typing import Any
 
 from callerid.access import Access, Cloud, Kind
-from callerid.enforce.piece import Piece, Plan, end_of, is_current, is_wide, is_workflow, spelled, todo
+from callerid.enforce.piece import Piece, Plan, end_of, is_current, todo
 from callerid.names import arn, github, glob, principal
 from callerid.policy.book import Book
 from callerid.policy.identity import form_of
 from callerid.policy.model import Identity
-from callerid.refusal.allowed import Allowed, allowed
-from callerid.refusal.gcp import compared, member, role_of, term
+from callerid.refusal.allowed import Allowed, allowed, is_workflow, spelled
+from callerid.refusal.gcp import condition, member, role_of
 
 SUBJECT_BYTES = 127
 CONDITION_MOST, MAPPING_MOST = 4096, 2048
@@ -47,7 +47,6 @@ _SORTS = {
 """Which sort of provider vouches for a form; a custom mapping's principal comes through any."""
 _ATTRIBUTE = "attribute.caller"
 _SUBJECT = "google.subject"
-_NO_PULL_REQUEST = '(!{0}.matches(":pull_request(:|$)") || {0}.matches("^repo:[^:]*:environment:pull_request(:|$)"))'
 _PROJECT = re.compile(r"@([a-z0-9.:-]+)\.iam\.gserviceaccount\.com$")
 _LONGEST_SESSION = 64
 
@@ -85,32 +84,6 @@ def _provider(name: str, book: Book, today: date) -> Iterator[Piece]:
     warnings = list(dict.fromkeys([*_of_provider(listed, found, policy, today), *_of_subjects(found)]))
     callers = list(dict.fromkeys(one.caller.name for one in found))
     yield Piece("gcp", "provider", name, _project_of(name), policy, callers, warnings)
-
-
-def condition(one: Allowed, subject: str = _SUBJECT) -> str | None:
-    """Return the condition that a token is a caller's, in each form of its subject; None where no token shows it."""
-    terms = list(filter(None, (_term(each.identity, subject) for each in spelled(one))))
-    if not terms:
-        return None
-    text = " || ".join(terms)
-    return f"(({text}) && {_NO_PULL_REQUEST.format(subject)})" if is_wide(one.identity) else text
-
-
-def _term(identity: Identity, subject: str) -> str | None:
-    """Return the condition of one identity; of Azure's tokens Google logs the object id, not the subject."""
-    if identity.azure_managed_identity:
-        return compared("assertion.oid", identity.azure_managed_identity.lower())
-    text = term(identity, subject)
-    return _with_ids(text) if text and is_workflow(identity) else text
-
-
-def _with_ids(text: str) -> str:
-    """Return a condition in which an id that nobody pinned is an id, and no part of another repository's subject.
-
-    Where the pattern ends in the repository (``repo:OWNER/*``), what ends it stands for all that follows the id too.
-    """
-    text = re.sub(r"(\^repo:[^/@:]+)@\.\*/", r"\1@[^/@:]+/", text)
-    return re.sub(r"(\^repo:[^/@:]+(?:@\[\^/@:\]\+|@[^/@:]+)?/[^/@:]+)@\.\*(?!\$)", r"\1@[^/@:]+", text)
 
 
 def _mapping(found: list[Allowed]) -> dict[str, str]:

@@ -6,11 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
-from callerid.names import github, glob
-from callerid.policy.identity import subject_of
-from callerid.policy.model import Caller, Identity, Oidc
+from callerid.policy.model import Caller
 from callerid.refusal.allowed import Allowed
 
 
@@ -47,46 +44,6 @@ def is_current(caller: Caller, today: date) -> bool:
 def end_of(caller: Caller) -> str | None:
     """Return the first moment at which an entry no longer holds."""
     return f"{caller.expires + timedelta(days=1)}T00:00:00Z" if caller.expires else None
-
-
-def is_workflow(identity: Identity) -> bool:
-    """Tell an identity of GitHub's, whose subjects have two forms."""
-    return identity.oidc is not None and github.is_issuer(github_issuer(identity.oidc))
-
-
-def github_issuer(oidc: Oidc) -> str:
-    """Return an issuer as it is compared."""
-    return oidc.issuer.removeprefix("https://").rstrip("/")
-
-
-def is_wide(identity: Identity) -> bool:
-    """Tell a pattern of GitHub's, or one of a pool's that GitHub's come under: no pull request's workflow must."""
-    subject = subject_of(identity) or ""
-    begins = glob.literal_prefix(subject)[: len(_OF_GITHUB)]
-    is_github = is_workflow(identity) or (identity.principal is not None and _OF_GITHUB.startswith(begins))
-    return is_github and glob.is_glob(subject)
-
-
-_OF_GITHUB = "repo:"
-
-
-def spelled(one: Allowed) -> list[Allowed]:
-    """Return a caller under each form that its subject can have; most have one.
-
-    The book lists a workflow by its name, in which the cloud's strings must be told with and without ids.
-    """
-    oidc = one.identity.oidc
-    found = github.parse(oidc.subject) if oidc is not None and is_workflow(one.identity) else None
-    if oidc is None or found is None:
-        return [one]
-    owner, rest = found.name.removeprefix("repo:").split("/", 1)
-    repository, colon, context = rest.partition(":")
-    ids = [pinned or "*" for pinned in found.ids]
-    with_ids = f"repo:{owner}@{ids[0]}/{repository}@{ids[1]}{colon}{context}"
-    return [
-        Allowed(one.caller, replace(one.identity, oidc=Oidc(oidc.issuer, subject)), one.reach)
-        for subject in dict.fromkeys((found.name, with_ids))
-    ]
 
 
 def todo(one: Allowed) -> bool:

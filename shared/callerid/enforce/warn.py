@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from callerid.enforce.piece import is_current, is_wide, is_workflow, todo
+from callerid.enforce.piece import is_current, todo
 from callerid.names import arn, github, glob
 from callerid.policy.identity import form_of
 from callerid.policy.model import Demand, Requirement
-from callerid.refusal.allowed import Allowed
+from callerid.refusal.allowed import Allowed, is_wide, is_workflow
 
 TRUST_DEFAULT, TRUST_MOST = 2048, 4096
 """Characters of a trust policy without blanks: AWS's default, and what it grants on request."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from callerid.access import Access, Kind
-from callerid.names import principal
+from callerid.names import github, glob, principal
 from callerid.policy.book import Book, Entry, is_provider, is_target
-from callerid.policy.model import Caller, Identity, Reach
+from callerid.policy.identity import subject_of
+from callerid.policy.model import Caller, Identity, Oidc, Reach
 
 
 class Refusal(NamedTuple):
@@ -61,6 +64,46 @@ def _through(caller: Caller, access: Access) -> Iterator[Allowed]:
 def _is_open(reach: Reach) -> bool:
     """Tell a target of Google's that is reached through any provider of the identity's own pool."""
     return reach.aws_role is None and reach.provider is None
+
+
+def is_workflow(identity: Identity) -> bool:
+    """Tell an identity of GitHub's, whose subjects have two forms."""
+    return identity.oidc is not None and github.is_issuer(github_issuer(identity.oidc))
+
+
+def github_issuer(oidc: Oidc) -> str:
+    """Return an issuer as it is compared."""
+    return oidc.issuer.removeprefix("https://").rstrip("/")
+
+
+def is_wide(identity: Identity) -> bool:
+    """Tell a pattern of GitHub's, or one of a pool's that GitHub's come under: no pull request's workflow must."""
+    subject = subject_of(identity) or ""
+    begins = glob.literal_prefix(subject)[: len(_OF_GITHUB)]
+    is_github = is_workflow(identity) or (identity.principal is not None and _OF_GITHUB.startswith(begins))
+    return is_github and glob.is_glob(subject)
+
+
+_OF_GITHUB = "repo:"
+
+
+def spelled(one: Allowed) -> list[Allowed]:
+    """Return a caller under each form that its subject can have; most have one.
+
+    The book lists a workflow by its name, in which the cloud's strings must be told with and without ids.
+    """
+    oidc = one.identity.oidc
+    found = github.parse(oidc.subject) if oidc is not None and is_workflow(one.identity) else None
+    if oidc is None or found is None:
+        return [one]
+    owner, rest = found.name.removeprefix("repo:").split("/", 1)
+    repository, colon, context = rest.partition(":")
+    ids = [pinned or "*" for pinned in found.ids]
+    with_ids = f"repo:{owner}@{ids[0]}/{repository}@{ids[1]}{colon}{context}"
+    return [
+        Allowed(one.caller, replace(one.identity, oidc=Oidc(oidc.issuer, subject)), one.reach)
+        for subject in dict.fromkeys((found.name, with_ids))
+    ]
 
 
 def names_of(caller: Caller) -> list[str]:

@@ -7,17 +7,19 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from callerid.access import Access, Kind
 from callerid.judgement import Judgement
 from callerid.names import arn, glob
-from callerid.policy.book import Book
+from callerid.policy.book import GOOGLE, Book
 from callerid.policy.model import Caller
 from callerid.refusal import trust
-from callerid.refusal.allowed import Refusal, allowed, names_of, one_or_many
+from callerid.refusal.allowed import Allowed, Refusal, allowed, is_wide, names_of, one_or_many, spelled
 
+_SET = "sts:SetSourceIdentity"
 _KEYS = {"source-identity": "sts:SourceIdentity", "session-name": "sts:RoleSessionName"}
 _TRUST = "The role's trust policy, as the caller book has it:"
 _PART = "In the role's trust policy:"
@@ -57,16 +59,30 @@ _BY_ITSELF = (
 
 
 def _trust(access: Access, code: str, book: Book) -> Refusal | None:
-    statements = trust.statements(allowed(access, book), access.target)
-    if code == "pull-request-subject":
-        sub = f"{arn.issuer_of(access.provider)}:sub"
-        statements = [with_condition(one, "StringNotLike", sub, "repo:*:pull_request*") for one in statements]
+    statements = _statements(allowed(access, book), access.target)
     is_transient = access.kind is Kind.SAML and any(claim.value != access.subject for claim in access.claims)
     if code == "subject-transient" or is_transient:
-        statements = [with_condition(one, "StringNotEquals", "SAML:sub_type", "transient") for one in statements]
+        statements = [person for one in statements for person in persons(one)]
     if code == "role-claim-missing":
         statements = [with_condition(one, "Bool", "sts:RoleAuthorizedByIdp", "true") for one in statements]
+    if any(demand.source_identity for demand in book.about(access).requirements):
+        statements = [_settable(one) for one in statements]
     return Refusal(_TRUST, _one_or_all(statements)) if statements else None
+
+
+def _statements(found: list[Allowed], target: str | None) -> list[trust.Statement]:
+    """Return the statements for callers in each form of their subjects; a wildcard covers no pull request."""
+    wide = trust.statements([each for one in found if is_wide(one.identity) for each in spelled(one)], target)
+    others = trust.statements([each for one in found if not is_wide(one.identity) for each in spelled(one)], target)
+    return [*others, *map(without_pull_requests, wide)]
+
+
+def _settable(statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement under which the source identity that the book asks for may be set; Google's have none."""
+    actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+    if _SET in actions or statement["Principal"] in ({"Federated": GOOGLE}, {"Service": trust.PODS}):
+        return statement
+    return {**statement, "Action": [*actions, _SET]}
 
 
 _NO_SOURCE_IDENTITY = {"Null": {"aws:SourceIdentity": "true"}}
@@ -111,7 +127,7 @@ def _of_name(access: Access, code: str, caller: Caller | None, book: Book) -> Re
         own, operator = "*" if code.endswith("-missing") else None, "StringLike"
     if own is None:
         return None
-    statements = trust.statements([one for one in allowed(access, book) if one.caller is caller], access.target)
+    statements = _statements([one for one in allowed(access, book) if one.caller is caller], access.target)
     for key in _KEYS.values() if code.endswith("-contradicts") else (_KEYS[code.rpartition("-")[0]],):
         statements = [with_condition(one, operator, key, own) for one in statements or [_of_account(access)]]
     is_chained = code.startswith("source-identity-") and arn.role_of(access.principal) is not None
@@ -145,7 +161,7 @@ def _setting(statement: dict[str, Any]) -> dict[str, Any]:
     sets = any(_KEYS["source-identity"] in keys for keys in statement["Condition"].values())
     if not sets or not isinstance(statement.get("Action"), str):
         return statement
-    return {**statement, "Action": [statement["Action"], "sts:SetSourceIdentity"]}
+    return {**statement, "Action": [statement["Action"], _SET]}
 
 
 def _until(caller: Caller | None, access: Access, book: Book) -> Refusal | None:
@@ -153,7 +169,7 @@ def _until(caller: Caller | None, access: Access, book: Book) -> Refusal | None:
     if caller is None or caller.expires is None:
         return None
     end = f"{caller.expires + timedelta(days=1)}T00:00:00Z"
-    statements = trust.statements([one for one in allowed(access, book) if one.caller is caller], access.target)
+    statements = _statements([one for one in allowed(access, book) if one.caller is caller], access.target)
     late = [with_condition(one, "DateLessThan", "aws:CurrentTime", end) for one in statements]
     return Refusal(_PART, _one_or_all(late) or {"Condition": {"DateLessThan": {"aws:CurrentTime": end}}})
 
@@ -185,3 +201,23 @@ def with_condition(statement: dict[str, Any], operator: str, key: str, value: st
     """Return a statement with one condition more, which must hold beside the others."""
     conditions = statement.get("Condition", {})
     return {**statement, "Condition": {**conditions, operator: {**conditions.get(operator, {}), key: value}}}
+
+
+def without_pull_requests(statement: trust.Statement) -> trust.Statement:
+    """Return a statement of a workflow's wildcard under which none comes that a pull request starts."""
+    issuer = str(statement["Principal"].get("Federated", "")).rpartition("oidc-provider/")[2]
+    return with_condition(statement, "StringNotLike", f"{issuer}:sub", "repo:*:pull_request*")
+
+
+def persons(statement: trust.Statement) -> Iterator[trust.Statement]:
+    """Yield a statement; of SAML one for lasting subjects, and one for transient ones, whom a source identity names."""
+    if "sts:AssumeRoleWithSAML" not in statement["Action"]:
+        yield statement
+        return
+    yield with_condition(statement, "StringNotEquals", "SAML:sub_type", "transient")
+    condition = {operator: dict(keys) for operator, keys in statement["Condition"].items()}
+    for operator in list(condition):
+        if "SAML:sub" in condition[operator]:
+            condition[operator][_KEYS["source-identity"]] = condition[operator].pop("SAML:sub")
+    transient = with_condition({**statement, "Condition": condition}, "StringEquals", "SAML:sub_type", "transient")
+    yield {**transient, "Action": [statement["Action"], _SET]}

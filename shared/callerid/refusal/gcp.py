@@ -18,12 +18,13 @@ from callerid.names import glob, principal
 from callerid.policy.book import Book
 from callerid.policy.identity import without_path
 from callerid.policy.model import Caller, Identity
-from callerid.refusal.allowed import Allowed, Refusal, allowed
+from callerid.refusal.allowed import Allowed, Refusal, allowed, is_wide, is_workflow, spelled
 
 _EXCHANGES = (Kind.TOKEN_EXCHANGE, Kind.WORKFORCE_SIGN_IN)
 _PROJECT = re.compile(r"@([a-z0-9-]+)\.iam\.gserviceaccount\.com$")
 _FEDERATED = "roles/iam.workloadIdentityUser"
 _GOOGLES = "roles/iam.serviceAccountTokenCreator"
+_NO_PULL_REQUEST = '(!{0}.matches(":pull_request(:|$)") || {0}.matches("^repo:[^:]*:environment:pull_request(:|$)"))'
 
 
 def refusal(judgement: Judgement, code: str, book: Book) -> Refusal | None:
@@ -61,7 +62,7 @@ def _no_keys(access: Access) -> Refusal | None:
 
 def _condition(access: Access, code: str, book: Book) -> Refusal | None:
     """Return the attribute condition of the provider: those alone whom the book lets through it."""
-    terms = dict.fromkeys(filter(None, (term(one.identity) for one in allowed(access, book))))
+    terms = dict.fromkeys(filter(None, map(condition, allowed(access, book))))
     if not terms:
         return None
     text = " || ".join(terms)
@@ -70,9 +71,33 @@ def _condition(access: Access, code: str, book: Book) -> Refusal | None:
         if mapped is None or mapped.subject == access.subject:  # into another pool, which no condition sees
             return None
         text = f"google.subject == assertion.arn && ({text})"
-    if code == "pull-request-subject":
-        text = f"({text}) && !google.subject.contains(':pull_request')"
     return Refusal("The attribute condition of the provider:", text)
+
+
+def condition(one: Allowed, subject: str = "google.subject") -> str | None:
+    """Return the condition that a token is a caller's, in each form of its subject; None where no token shows it."""
+    terms = list(filter(None, (_term(each.identity, subject) for each in spelled(one))))
+    if not terms:
+        return None
+    text = " || ".join(terms)
+    return f"(({text}) && {_NO_PULL_REQUEST.format(subject)})" if is_wide(one.identity) else text
+
+
+def _term(identity: Identity, subject: str) -> str | None:
+    """Return the condition of one identity; of Azure's tokens Google logs the object id, not the subject."""
+    if identity.azure_managed_identity:
+        return compared("assertion.oid", identity.azure_managed_identity.lower())
+    text = term(identity, subject)
+    return _with_ids(text) if text and is_workflow(identity) else text
+
+
+def _with_ids(text: str) -> str:
+    """Return a condition in which an id that nobody pinned is an id, and no part of another repository's subject.
+
+    Where the pattern ends in the repository (``repo:OWNER/*``), what ends it stands for all that follows the id too.
+    """
+    text = re.sub(r"(\^repo:[^/@:]+)@\.\*/", r"\1@[^/@:]+/", text)
+    return re.sub(r"(\^repo:[^/@:]+(?:@\[\^/@:\]\+|@[^/@:]+)?/[^/@:]+)@\.\*(?!\$)", r"\1@[^/@:]+", text)
 
 
 def term(identity: Identity, attribute: str = "google.subject") -> str | None:
@@ -122,7 +147,10 @@ def _quoted(text: str) -> str:
 
 def _bindings(access: Access, book: Book) -> Refusal | None:
     """Return the only bindings that let anybody at the target; a resource's role is not the book's to know."""
-    found = [(role_of(one.identity), member(one)) for one in allowed(access, book)]
+    listed = [each for one in allowed(access, book) for each in spelled(one)]
+    if any(one.identity.aws_account and principal.pool_of(one.reach.provider) for one in listed):
+        return None  # no member names a whole account, and without it these would not be all
+    found = [(role_of(one.identity), member(one)) for one in listed]
     members = [(role, member) for role, member in found if member]
     named = {member for _, member in members}
     if not members or any(map(glob.is_glob, named)) or not named.isdisjoint(_hops(access)):

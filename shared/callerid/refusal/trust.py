@@ -30,7 +30,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_saml_
 """
 _BUILT_IN = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
 """Issuers that AWS knows by themselves, without a provider of the account's own."""
-_PODS = "pods.eks.amazonaws.com"
+PODS = "pods.eks.amazonaws.com"
 _CERTIFICATES = "rolesanywhere.amazonaws.com"
 
 
@@ -115,7 +115,7 @@ def _pods(found: list[Allowed]) -> Statement:
         {"StringEquals": {f"{tag}{key}": cluster}}, _strings(f"{tag}kubernetes-namespace", [pods[0].namespace])
     )
     condition = _joined(condition, _strings(f"{tag}kubernetes-service-account", [pod.service_account for pod in pods]))
-    return _allow({"Service": _PODS}, ["sts:AssumeRole", "sts:TagSession"], condition)
+    return _allow({"Service": PODS}, ["sts:AssumeRole", "sts:TagSession"], condition)
 
 
 def _principals(found: list[Allowed], role: arn.Principal) -> Iterator[Statement]:
