@@ -289,6 +289,41 @@ def test_a_summary_of_any_size_is_one_that_slack_takes(book, number):
     assert bool(pages) == (number > 10)
 
 
+def of_workflow(number: int, subject: str, issuer: str = "token.actions.githubusercontent.com") -> dict:
+    """A crossing of somebody whom the book does not list, by a provider of the account's own."""
+    provider = f"arn:aws:iam::111111111111:oidc-provider/{issuer}"
+    answer = {"subjectFromWebIdentityToken": subject, "provider": provider, "audience": "sts.amazonaws.com"}
+    who = {"type": "WebIdentityUser", "userName": subject, "identityProvider": provider}
+    role = {"roleArn": f"arn:aws:iam::111111111111:role/{'long-' * 12}", "roleSessionName": "run"}
+    return stranger(100 + number, userIdentity=who, responseElements=answer, requestParameters=role, eventTime=at(5))
+
+
+def test_what_a_message_does_not_show_of_a_list_is_in_the_thread(book):
+    """Ten lines of long names are more than one paragraph takes."""
+    workflows = [f"repo:acme/{'a-long-name-' * 20}{number}:environment:{'production-' * 10}" for number in range(10)]
+    found = summarize(
+        filled(book, *(of_workflow(number, one, "idp." * 20 + "example.com") for number, one in enumerate(workflows))),
+        W45,
+        book,
+    )
+    (shown,) = [one["text"]["text"] for one in message(found).blocks if "*Findings*" in str(one)]
+    kept = shown.count("•")
+    assert 0 < kept < 10
+    assert f"and {10 - kept} more, in the thread or by" in shown
+    told = "".join(page.blocks[1]["text"]["text"] for page in lists(found) if page.text.startswith("Findings"))
+    assert all(f"{number}. " in told for number in range(1, 11))
+
+
+def test_branches_that_are_one_alert_are_one_finding(book):
+    """As many findings as there are messages in the channel, whoever is listed under them."""
+    branches = [of_workflow(number, f"repo:acme/other:ref:refs/heads/{number}") for number in range(3)]
+    store = filled(book, *branches)
+    found = summarize(store, W45, book)
+    assert len(ask.alerts(store)) == 1
+    assert len(words.findings(found, str)) == 3
+    assert next(words.problems(found, str)) == "3 unexpected accesses, in 1 finding, 1 not settled."
+
+
 def test_a_hostile_name_stays_a_name(book):
     hostile = stranger(1, userIdentity={
         "type": "WebIdentityUser", "userName": "<!channel>`*|\u202e", "identityProvider": "accounts.google.com",

@@ -93,6 +93,8 @@ class Told(Struct):
     """Whom the sessions began with, where the record does not say and the ledger's sessions do; a few of them."""
     began_partly: bool = False
     """Whether that is known of some of the accesses only."""
+    key: str = ""
+    """The finding's; several callers, such as the branches of one repository, can be one."""
 
 
 class Gone(Struct):
@@ -267,6 +269,7 @@ def _findings(hours: Iterable[_Hour], alerts: dict[str, Counts]) -> list[Told]:
             told = found.get((hour.route, word))
             if told is None:
                 told = found[hour.route, word] = _told(verdict, hour, alerts.get(key))
+                told.key = key
             told.count += number
             told.denied += number if outcome == Outcome.DENIED else 0
     return sorted(

@@ -22,6 +22,8 @@ LARGEST = 12_000
 """Bytes of the blocks."""
 _SECTION = 2_800
 """Characters of one paragraph; Slack takes 3,000."""
+_PARAGRAPH = _SECTION - 150
+"""Of these for the lines of a list, beside its title and what it says of the rest."""
 _NAME = 60
 _MOST_PAGES = 10
 """Of one list in the thread: a message a second, and a scheduled run has less than a minute."""
@@ -52,7 +54,7 @@ def lists(summary: Summary, *, repeat: int | None = None) -> Iterator[Message]:
     """
     place = 0
     for title, lines in words.lists(summary, code):
-        if len(lines) > words.SHOWN:
+        if len(_fit(lines, words.SHOWN)) < len(lines):
             pages = list(_pages(lines))
             for number, page in enumerate(pages[:_MOST_PAGES], 1):
                 head = f"{title}, page {number} of {len(pages)}{' (Possible repeat.)' if place == repeat else ''}"
@@ -117,13 +119,21 @@ def _lines(summary: Summary) -> Iterator[Block]:
 
 def _lists(summary: Summary, shown: int) -> Iterator[Block]:
     for title, lines in words.lists(summary, code):
-        if shown:
-            text = [f"*{title}*"]
-            for line in lines[:shown]:
-                if sum(map(len, text)) + len(line) < _SECTION:
-                    text.append(f"• {line}")
-            left = len(lines) - (len(text) - 1)
-            yield section("\n".join((*text, *([f"and {left:,} more, in the thread"] if left else []))))
+        fit = _fit(lines, shown)
+        left = len(lines) - len(fit)
+        # A webhook has no thread, and a message that Slack takes only shorter may leave out what no page has.
+        more = [f"and {left:,} more, in the thread or by `callerid summary --week {summary.week.label}`"]
+        yield section("\n".join((f"*{title}*", *(f"• {line}" for line in fit), *(more if left else []))))
+
+
+def _fit(lines: Sequence[str], shown: int) -> list[str]:
+    """Return the first lines that there is room for in one paragraph, so many at most."""
+    fit: list[str] = []
+    for line in lines[:shown]:
+        if sum(map(len, fit)) + len(line) + 3 * len(fit) > _PARAGRAPH:
+            break
+        fit.append(line)
+    return fit
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -86,12 +86,15 @@ def problems(summary: Summary, name: Name) -> Iterator[str]:
 def _findings(summary: Summary, verdict: Verdict, count: int) -> str:
     told = [one for one in summary.findings if one.verdict == verdict]
     denied = sum(one.denied for one in told)
-    is_open = sum(not one.settled for one in told)
+    findings = {one.key: one for one in told}
+    is_open = sum(not one.settled for one in findings.values())
     refused = f", {denied:,} of them refused by the cloud" if denied else ""
     settled = "all settled" if told and not is_open else f"{is_open:,} not settled"
-    known = sum(bool(one.began) for one in told) if verdict == Verdict.ANONYMOUS else 0
+    known = sum(bool(one.began) for one in findings.values()) if verdict == Verdict.ANONYMOUS else 0
     began = f"; of {known:,} it is known whom the sessions began with" if known else ""
-    return f"{_many(count, f'{verdict} access', 'es')}{refused}, in {_many(len(told), 'finding')}, {settled}{began}."
+    return (
+        f"{_many(count, f'{verdict} access', 'es')}{refused}, in {_many(len(findings), 'finding')}, {settled}{began}."
+    )
 
 
 def _drifts(summary: Summary) -> str:
