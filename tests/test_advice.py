@@ -249,6 +249,7 @@ def test_an_empty_book_has_no_nearest_entry_and_still_an_entry_to_add():
     assert (found.nearest, found.field, found.refuse) == (None, None, None)
     assert found.entry == (
         "# Expected after all: an item of callers. Fill in what says TODO.\n"
+        "# The first entry for this target: whoever else comes there is a finding from then on.\n"
         '- name: "google-100000000000000000001"\n'
         '  owner: "TODO@example.com"\n'
         "  identities:\n"

@@ -82,6 +82,23 @@ def test_an_entry_cures_every_case_that_it_is_given_for():
     assert cured >= CURED
 
 
+@pytest.mark.parametrize(
+    ("name", "case", "is_first"),
+    [
+        ("account-unlisted", "an account that is not ours at a role that nobody guards", True),
+        ("account-unlisted", "the partner at another role", True),
+        ("account-unlisted", "an account that is not ours assumes a role of ours", False),
+        ("origin-not-logged", "an unlisted federated origin at GKE", True),
+        ("matrix-gcp", "G10: somebody else", False),
+        ("matrix-gcp", "G15: the same workflow at another bucket", False),
+    ],
+)
+def test_an_entry_says_where_it_makes_findings_of_whoever_else_comes(name, case, is_first):
+    """A target that stands in any entry is guarded: only those who are listed for it are expected."""
+    (entry,) = (text for file, one, text in advised() if (file, one["case"]) == (name, case))
+    assert ("# The first entry for this target" in entry) is is_first
+
+
 def test_what_has_no_entry_can_not_be_said_exactly_or_names_too_many():
     without = {f"{name}: {case['case']}" for name, case, entry in advised() if entry is None}
     assert len(without) < len(advised()) / 6

@@ -58,11 +58,19 @@ def entry(parts: list[Judgement], code: str, book: Book) -> str | None:
         if item is None:
             return None
         items.append(item)
-    text = "".join(f"# {line}\n" for line in _comments(items)) + _yaml([plain(item) for item in items])
+    guards = any(_would_guard(part, book) for part in parts)
+    text = "".join(f"# {line}\n" for line in _comments(items, guards=guards)) + _yaml([plain(item) for item in items])
     return text if len(text) <= _LONGEST else None
 
 
-def _comments(items: list[Caller]) -> Iterator[str]:
+def _would_guard(part: Judgement, book: Book) -> bool:
+    """Tell a target that no entry has, so that those who came there unasked would have to be listed too."""
+    access = part.access
+    is_shared = arn.role_of(access.target) if access.cloud is Cloud.AWS else access.kind is not Kind.DIRECT_USE
+    return access.target is not None and bool(is_shared) and not book.about(access).guarded
+
+
+def _comments(items: list[Caller], *, guards: bool) -> Iterator[str]:
     """Yield what to know beside the entry, in words of our own alone."""
     known = [not item.owner for item in items]
     if all(known):
@@ -71,6 +79,8 @@ def _comments(items: list[Caller]) -> Iterator[str]:
         yield "Expected after all: an item of callers; what has no owner here goes to the entry of its name."
     else:
         yield "Expected after all: an item of callers. Fill in what says TODO."
+    if guards:
+        yield "The first entry for this target: whoever else comes there is a finding from then on."
     if any(identity.google_service_account for item in items for identity in item.identities if identity.email):
         yield "In place of the zeros: gcloud iam service-accounts describe EMAIL --format='value(uniqueId)'"
 
