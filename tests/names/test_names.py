@@ -1,6 +1,8 @@
 """Names that the clouds write, in every spelling that occurs, and what only looks like one."""
 
+import itertools
 import json
+import re
 
 import msgspec
 import pytest
@@ -126,6 +128,19 @@ def test_a_pattern_knows_two_signs_and_brackets_are_literal():
     assert glob.matches("**", "")
     assert not glob.matches("abc", "abc\n")
     assert not glob.matches("ab*c", "abc\n")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "a*", "*a", "*a*", "a*a", "*a*b*", "a?*?b", "*ab*ab", "*?a", "**a**b", "a*b*", "?*?"]
+)
+def test_a_pattern_matches_what_its_plain_expression_matches(pattern):
+    texts = ["".join(signs) for length in range(7) for signs in itertools.product("ab\n", repeat=length)]
+    plain = re.compile(glob.expression(pattern), re.DOTALL)
+    assert [text for text in texts if glob.matches(pattern, text)] == [text for text in texts if plain.fullmatch(text)]
+
+
+def test_no_name_keeps_a_pattern_of_several_stars_busy():
+    assert not glob.matches("*/*/*/*/*.csv", "/" * 20_000)
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,21 @@ def literal_prefix(text: str) -> str:
     return _SIGNS.split(text, maxsplit=1)[0]
 
 
+def expression(pattern: str) -> str:
+    """Return the pattern as a regular expression of RE2's, too, which knows no atomic groups and needs none."""
+    return "".join({"*": ".*", "?": "."}.get(sign) or re.escape(sign) for sign in re.sub(r"\*+", "*", pattern))
+
+
 @lru_cache(maxsize=8192)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the pattern as a regular expression for ``fullmatch``, compiled once."""
-    parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(sign) or re.escape(sign) for sign in re.sub(r"\*+", "*", pattern)), re.DOTALL)
+    """Return the pattern as a regular expression for ``fullmatch``, compiled once.
+
+    What stands between two stars is taken where it first occurs and never sought again (``(?>…)``): else whoever
+    chooses a name could choose one that keeps a pattern of several stars busy for hours.
+    """
+    first, *rest = map(expression, pattern.split("*"))
+    between = (f"(?>.*?{part})" for part in rest[:-1] if part)
+    return re.compile("".join((first, *between, f".*{rest[-1]}" if rest else "")), re.DOTALL)
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -138,7 +138,7 @@ def compared(attribute: str, pattern: str) -> str:
         return f"{attribute} == {_quoted(pattern)}"
     if not glob.is_glob(body):
         return f"{attribute}.startsWith({_quoted(body)})"
-    return f"{attribute}.matches({_quoted(f'^{glob.compiled(pattern).pattern}$')})"
+    return f"{attribute}.matches({_quoted(f'^{glob.expression(pattern)}$')})"
 
 
 def _quoted(text: str) -> str:
