@@ -142,6 +142,11 @@ def test_deep_nesting_is_named_and_not_followed():
     assert [verdict.split()[0] for verdict in verdicts(delivery.document(deep))] == ["unreadable"]
 
 
+def test_what_nests_without_end_is_looked_through_once_though_a_string_in_it_never_ends():
+    deep = b'{"Records": [' + b"[" * 100_000 + b'"' + b'a\\"' * 1_000_000
+    assert [verdict.split()[0] for verdict in verdicts(delivery.document(deep))] == ["unreadable", "unreadable"]
+
+
 @pytest.mark.parametrize("depth", [300, 900, *range(930, 1000, 2), 1100, 50_000])
 def test_a_record_that_nests_without_end_costs_the_others_nothing(depth, book):
     deep = json.dumps(record(1, eventID=None)).replace('"nightly-export"', "[" * depth + "]" * depth)

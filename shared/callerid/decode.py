@@ -216,7 +216,8 @@ def _value(text: str, at: int, position: str) -> tuple[Any, int]:
         return DAMAGED, _end(text, at)  # nested or sized beyond what can be read; what follows is not
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{},]', re.DOTALL)
+"""What brackets stand in, or else the brackets. A string that does not end goes to the end: nothing is sought twice."""
 
 
 def _end(text: str, at: int) -> int:
