@@ -167,6 +167,9 @@ def leaves(element: Element, depth: int = 0) -> Iterator[Item]:
 
 
 def _object(position: str, value: dict[str, Any], depth: int) -> Iterator[Item]:
+    if aws_envelope.is_whole(value):
+        yield from _record(position, value, _READERS[1:])
+        return
     what = aws_envelope.passed_over(value)
     if what is not None:
         yield PassedOver(what)
@@ -180,8 +183,13 @@ def _object(position: str, value: dict[str, Any], depth: int) -> Iterator[Item]:
     if fault is not None:
         yield Unreadable("record-malformed", position, fault)
         return
+    yield from _record(position, value, _READERS)
+
+
+def _record(position: str, value: dict[str, Any], readers: Sequence[tuple[ModuleType, Reader]]) -> Iterator[Item]:
+    records = ((reader, envelope.from_value(value)) for envelope, reader in readers)
     try:
-        found = next(((reader, one) for reader, one in _records(value) if one is not None), None)
+        found = next(((reader, one) for reader, one in records if one is not None), None)
     except RecursionError:
         yield Unreadable("record-malformed", position, "nested beyond what can be read")
         return
@@ -189,10 +197,6 @@ def _object(position: str, value: dict[str, Any], depth: int) -> Iterator[Item]:
         yield _single(*found, position)
         return
     yield Unreadable("not-a-log", position, "expected a CloudTrail record or a log entry, got another object")
-
-
-def _records(value: dict[str, Any]) -> Iterator[tuple[Reader, Any]]:
-    return ((reader, envelope.from_value(value)) for envelope, reader in _READERS)
 
 
 def _inner(value: dict[str, Any]) -> tuple[str, Any] | None:

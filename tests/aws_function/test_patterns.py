@@ -154,9 +154,35 @@ def test_the_canary_of_the_documentation_is_let_in_and_reported(full, book: Book
         by("WebIdentityUser", identityProvider="accounts.google.com", userName="callerid-canary"),
         by("IAMUser", identityProvider="canary.example.com", userName="callerid-canary"),
         {"requestParameters": {"roleArn": "arn:aws:iam::111111111111:role/deploy"}},
+        {"eventID": "00000000-0000-4000-8000-000000000002"},
+        {"sharedEventID": "00000000-0000-4000-8000-000000000002"},
     ],
 )
 def test_nothing_but_the_canary_can_be_forged(forged, full):
     sent = canary()
     sent["detail"] |= forged
     assert not any(passes(full, rule, sent) for rule in full.of(RULE))
+
+
+HIDDEN = event("sts", "AssumeRoot", **by("IAMUser", arn="arn:aws:iam::111111111111:user/boss"))["detail"]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"Records": [HIDDEN]},
+        {"Events": [HIDDEN]},
+        {"entries": [HIDDEN]},
+        {"detail-type": "x", "detail": HIDDEN},
+        {"CloudTrailEvent": json.dumps(HIDDEN)},
+        {"message": {"data": "e30="}},
+        {"protoPayload": {"serviceName": "sts.googleapis.com", "methodName": "x.ExchangeToken"}},
+        {"digestStartTime": "x", "digestS3Bucket": "x"},
+        {"insightDetails": {}},
+    ],
+)
+def test_a_canary_carries_no_other_record(beside):
+    sent = canary()
+    sent["detail"] |= beside
+    (item,) = delivery.document(json.dumps(sent).encode())
+    assert [record.event_id for record in item.records] == [sent["detail"]["eventID"]]

@@ -80,6 +80,12 @@ def _is_cloudtrail(record: Record) -> bool:
     return source is None or not source.startswith("aws:")
 
 
+def is_whole(value: dict[str, Any]) -> bool:
+    """Tell a record, whatever else stands in it: whoever sends an event could hide others beside its fields."""
+    source = value.get("eventSource")
+    return isinstance(value.get("eventName"), str) and isinstance(source, str) and not source.startswith("aws:")
+
+
 def from_value(value: dict[str, Any]) -> Record | None:
     """Return the record that a JSON object is, however odd its fields; None where it is none."""
     found = lenient(Record, value)

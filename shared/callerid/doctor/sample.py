@@ -21,7 +21,7 @@ def canary(event_id: str, now: float) -> dict[str, Any]:
         "source": "callerid.canary",
         "detail-type": "AWS API Call via CloudTrail",
         "detail": {
-            "eventVersion": "1.11", "eventID": event_id, "eventTime": at(now),
+            "eventVersion": "1.11", "eventID": f"{CALLER}-{event_id}", "eventTime": at(now),
             "eventSource": "sts.amazonaws.com", "eventName": "AssumeRoleWithWebIdentity", "eventType": "AwsApiCall",
             "awsRegion": "us-east-1", "recipientAccountId": ACCOUNT, "sourceIPAddress": "192.0.2.1",
             "userIdentity": {
