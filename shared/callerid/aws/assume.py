@@ -27,7 +27,7 @@ def role_chain(record: Record) -> Access:
         outcome=call.outcome,
         error=call.error,
         principal=principal,
-        target=call.request.role_arn or refused_target(record),
+        target=call.request.role_arn or call.role_made or refused_target(record),
         session_name=call.session_name,
         source_identity=call.source_identity or upstream,
         claims=call.claims,

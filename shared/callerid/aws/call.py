@@ -56,6 +56,12 @@ class Call(Struct, frozen=True, gc=False):
         return claims_of(bytes(self.record.user_identity))
 
     @property
+    def role_made(self) -> str | None:
+        """The role that the answer's session is of, where the record leaves out what was asked for."""
+        user = self.response.assumed_role_user
+        return arn.role_arn(user.arn) if user else None
+
+    @property
     def unknown_type(self) -> str | None:
         """The finding of a caller of a type that nobody knows."""
         return None if self.identity.type in _TYPES else "identity-type-unknown"
