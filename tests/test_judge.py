@@ -115,3 +115,19 @@ def test_an_entry_expires_between_two_calls_of_one_session_in_whichever_order_th
     before, after = call("alice", "2026-11-01"), call("alice", "2026-11-02")
     assert verdicts(demand, before, after, before) == [("identified", "alice"), expired, ("identified", "alice")]
     assert verdicts(demand, after, before, after) == [expired, ("identified", "alice"), expired]
+
+
+def test_what_quotes_its_caller_at_length_is_not_remembered():
+    account, origin = "t@my-gcp-project.iam.gserviceaccount.com", "user:somebody@example.com"
+    caller = {"principalEmail": account, "serviceAccountDelegationInfo": [{"principalSubject": origin}]}
+    engine = Engine(fresh_book())
+    for number in range(3):
+        status = {"code": 5, "message": f"{number}{'x' * 10_000}"}
+        payload = {"serviceName": "storage.googleapis.com", "methodName": "storage.objects.get", "status": status}
+        record = {
+            "insertId": "1",
+            "logName": "projects/p/logs/x",
+            "protoPayload": payload | {"authenticationInfo": caller},
+        }
+        assert len(judged(engine, record)) == 1
+    assert not engine._memo

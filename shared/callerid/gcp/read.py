@@ -25,7 +25,8 @@ from callerid.names import principal
 Key = tuple[int | bytes | bool | str | None, ...]
 
 _REMEMBERED_BYTES = 4096
-"""The longest parts by which a crossing is remembered: several times the usual, and memory has an end."""
+"""The longest parts by which a record is remembered: several times the usual, and memory has an end. A status can quote
+what the caller sent, and be another each time."""
 
 _SILENT_SERVICES = frozenset(("appengine.googleapis.com", "container.googleapis.com", "k8s.io"))
 """Services that don't log who made the short-lived credentials of an account.
@@ -42,7 +43,7 @@ def call_keys(entries: Sequence[Entry]) -> list[Key | None]:
     """
     return [
         None
-        if (payload := entry.payload) is None or entry.log_name is None
+        if (payload := entry.payload) is None or entry.log_name is None or len(payload.status) > _REMEMBERED_BYTES
         else _crossing_key(entry, payload)
         if is_crossing(payload.method) and reader_of(payload) is not None
         else (
