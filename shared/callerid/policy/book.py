@@ -89,7 +89,7 @@ class Book:
         self._provider_patterns = {provider for provider in self._providers if glob.is_glob(provider)}
         for requirement in filter(is_on, document.requirements):
             for role in requirement.roles:
-                self._required.add("aws_role", identities.without_path(role), requirement)
+                self._required.add(*_whole(("aws_role", identities.without_path(role))), requirement)
             for account in requirement.service_accounts:
                 self._required.add("service_account", account, requirement)
 
@@ -104,8 +104,8 @@ class Book:
                 self._names.setdefault(name, []).append(entry)
             self._providers.update(_own_providers(identity))
         for reach in caller.may_reach:
-            for form, value in _target(reach):
-                self._guarded.add(form, value, caller)
+            for target in _target(reach):
+                self._guarded.add(*_whole(target), caller)
             if reach.provider:
                 self._providers.add(reach.provider)
                 self._pools.add(principal.pool_of(reach.provider) or "")
@@ -146,7 +146,7 @@ class Book:
 
     def callers_of(self, access: Access) -> list[Caller]:
         """Return the callers that may reach an access's target."""
-        found = (caller for form, value in _asked(access) for caller in self._guarded.find(form, value))
+        found = (caller for target in _asked(access) for caller in self._guarded.find(*_whole(target)))
         return list({id(caller): caller for caller in found}.values())
 
     def channel(self, owner: str | None, account: str | None, severity: Severity) -> ChannelRule | None:
@@ -162,10 +162,10 @@ class Book:
         asked = (access.cloud, access.kind is Kind.DIRECT_USE, access.target)
         about = self._targets.get(asked)
         if about is None:
-            forms = _asked(access)
-            required = [requirement for form, value in forms for requirement in self._required.find(form, value)]
+            targets = list(map(_whole, _asked(access)))
+            required = [requirement for target in targets for requirement in self._required.find(*target)]
             about = About(
-                any(self._guarded.find(form, value) for form, value in forms),
+                any(self._guarded.find(*target) for target in targets),
                 list({id(requirement): requirement for requirement in required}.values()),
             )
             self._targets.keep(asked, about)
@@ -248,6 +248,16 @@ def _asked(access: Access) -> list[tuple[str, str]]:
     if access.kind is Kind.DIRECT_USE:
         return [("resource", target)]
     return [("service_account", target)]
+
+
+def _whole(target: tuple[str, str]) -> tuple[str, str]:
+    """Return a target as it is guarded: of a role in small letters, for whoever asks for it may write it in any.
+
+    An account has no two roles that differ in nothing else: what is listed is compared as it is written all the same.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    """
+    form, value = target
+    return (form, value.lower()) if form == "aws_role" else target
 
 
 def _own_providers(identity: Identity) -> set[str]:
