@@ -261,6 +261,27 @@ def test_a_policy_is_read_once_per_digest(tmp_path, monkeypatch):
     assert callerid("scan", "--policy", POLICY, "--fail-on", "never", LOGS).returncode == 0
 
 
+def given_away(kept: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can hand a file to another")
+    os.chown(kept, 65534, -1)
+
+
+@pytest.mark.parametrize("foreign", [lambda kept: kept.chmod(0o622), given_away])
+def test_what_another_could_have_kept_of_a_policy_is_not_believed(foreign, tmp_path, monkeypatch):
+    monkeypatch.setenv("CALLERID_CACHE", str(tmp_path / "kept"))
+    empty, kept = tmp_path / "empty.yaml", tmp_path / "kept"
+    empty.write_text("version: 1\ncallers: []\n")
+    callerid("scan", "--policy", empty, LOGS)
+    (wrong,) = kept.iterdir()
+    callerid("scan", "--policy", POLICY, LOGS)
+    (right,) = set(kept.iterdir()) - {wrong}
+    wrong.replace(right)
+    foreign(right)
+    found = json.loads(callerid("scan", "--policy", POLICY, "--format", "json", LOGS).stdout)
+    assert found["verdicts"]["identified"] > 0
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch):
     monkeypatch.setenv("CALLERID_CACHE", "/dev/null/nowhere")
     assert callerid("scan", "--policy", POLICY, "--fail-on", "never", LOGS).returncode == 0

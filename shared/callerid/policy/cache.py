@@ -2,13 +2,15 @@
 
 Reading thousands of entries of YAML takes longer than judging a file, and its result depends on nothing but
 the file's content and the code that reads it. So it is paid once per digest: in the user's cache folder, which
-``CALLERID_CACHE`` moves. A cache that can't be written is no error.
+``CALLERID_CACHE`` moves. A cache that can't be written is no error. What somebody else wrote there, or could have
+written, is not read: it would let in whom it likes under the digest of a policy that does not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,9 +70,14 @@ def folder(environment: dict[str, str]) -> Path:
 
 def _kept(path: Path) -> Document | None:
     try:
-        return _DECODER.decode(path.read_bytes())
+        with path.open("rb") as file:
+            return _DECODER.decode(file.read()) if _is_ours(os.fstat(file.fileno())) else None
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def _is_ours(file: os.stat_result) -> bool:
+    return file.st_uid == os.geteuid() and not file.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _keep(path: Path, document: Document) -> None:
