@@ -100,6 +100,18 @@ def test_several_processes_share_a_file_that_is_not_there_yet(tmp_path):
         assert store.read([ROW])[ROW].data == b"400"
 
 
+def test_a_new_file_is_its_owner_s_alone_and_another_keeps_the_rights_that_it_has(tmp_path):
+    shared = tmp_path / "shared.db"
+    shared.touch(0o664)
+    shared.chmod(0o664)
+    with closing(SqliteStore(tmp_path / "new.db")) as one, closing(SqliteStore(shared)) as other:
+        for store in (one, other):
+            store.commit([Write(Key("p", "s"), b"{}", None, None)])
+        rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert {rights.pop(name) for name in ("new.db", "new.db-wal", "new.db-shm")} == {0o600}
+    assert set(rights.values()) == {0o664}
+
+
 def test_a_person_can_query_the_json(tmp_path):
     with closing(SqliteStore(tmp_path / "ledger.db")) as store:
         store.commit([Write(ROW, json.dumps({"state": "sent"}).encode(), None, expires=5)])

@@ -7,10 +7,11 @@ damages the file, and what was undone is read from the logs again.
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -137,6 +138,9 @@ class SqliteStore:
 
 
 def _open(path: Path, wait_seconds: float) -> sqlite3.Connection:
+    with suppress(OSError):  # which SQLite tells
+        # A new one is its owner's alone: it says who reached what. SQLite gives the rights of the file to its log.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     # A store is shared by threads, one at a time (`_turn`). Transactions are our own, not the module's.
     connection = sqlite3.connect(path, timeout=wait_seconds, isolation_level=None, check_same_thread=False)
     try:
