@@ -13,6 +13,7 @@ import click
 
 from callerid import __version__
 from callerid.cli.error import WrongInputError
+from callerid.ledger.store import UnavailableError
 
 _STOPPED, _INTERRUPTED = 141, 130
 """What a shell calls a program that SIGPIPE and SIGINT ended: neither clean, nor findings, nor wrong usage."""
@@ -68,6 +69,8 @@ class _Commands(click.Group):
             for note in getattr(interrupt, "__notes__", ()):
                 click.echo(f"callerid: {note}", err=True)
             sys.exit(_INTERRUPTED)
+        except UnavailableError as error:  # the ledger's, whichever question it was: no credentials, down, throttled
+            raise WrongInputError(str(error)) from error
         except OSError as error:
             if error.errno not in _UNWRITABLE:
                 raise
