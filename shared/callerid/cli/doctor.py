@@ -46,7 +46,8 @@ def doctor(
 ) -> None:
     """Say whether the monitor can see: what was checked, what was found, what to do.
 
-    Exit status: 0 nothing is broken, 1 something is, or could not be looked at, 2 wrong usage.
+    Exit status: 0 nothing is broken, 1 something is, or could not be looked at, 2 wrong usage, no
+    credentials, or no such ledger.
     """
     if not (aws or gcp):
         raise click.UsageError("give --aws, --gcp or both")

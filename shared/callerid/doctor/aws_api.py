@@ -76,14 +76,21 @@ def connect(region: str | None = None) -> Aws:
 
     Raises:
         ModuleNotFoundError: without the extra ``aws``.
-        ValueError: where the environment names no region.
+        ValueError: where the environment names no region, or has no credentials.
     """
     import boto3  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    session = boto3.session.Session()
-    where = region or session.region_name
+    try:
+        session = boto3.session.Session()
+        where = region or session.region_name
+        credentials = session.get_credentials()
+    except BotoCoreError as error:  # a profile that is not there, a login that ended
+        raise ValueError(f"no credentials: {error}") from error
     if not where:
         raise ValueError("no region: set AWS_REGION to the stack's")
+    if credentials is None:
+        raise ValueError("no credentials: aws sts get-caller-identity must name the stack's account")
     return Aws(cache(lambda service, at: session.client(service, region_name=at)), where)
 
 
