@@ -76,7 +76,7 @@ def test_without_credentials_or_client_it_is_one_message(server, monkeypatch):
     assert "sign in" in run(URL, status=2)[1]
     monkeypatch.setitem(sys.modules, "google.cloud.logging", None)
     monkeypatch.delattr("google.cloud.logging")
-    assert "pip install callerid[gcp]" in run(URL, status=2)[1]
+    assert "pip install '.[gcp]'" in run(URL, status=2)[1]
 
 
 @pytest.mark.parametrize("url", ["logging://", "logging://p?since=x"])
@@ -162,4 +162,4 @@ def test_a_trace_without_a_client_or_with_a_wrong_url_is_one_message(server, mon
     assert "expected logging://PROJECT" in traced("g3", "logging://", status=2)[1]
     monkeypatch.setitem(sys.modules, "google.cloud.logging", None)
     monkeypatch.delattr("google.cloud.logging")
-    assert "pip install callerid[gcp]" in traced("g3", URL, status=2)[1]
+    assert "pip install '.[gcp]'" in traced("g3", URL, status=2)[1]

@@ -119,8 +119,8 @@ def test_wrong_usage_is_one_message_and_status_2(environment, monkeypatch, argum
     ("module", "error", "told"),
     [
         (aws_api, ValueError("no region: set AWS_REGION to the stack's"), "set AWS_REGION"),
-        (aws_api, ModuleNotFoundError("boto3", name="boto3"), "callerid[aws]"),
-        (gcp_api, ModuleNotFoundError("google", name="google"), "callerid[gcp]"),
+        (aws_api, ModuleNotFoundError("boto3", name="boto3"), ".[aws]"),
+        (gcp_api, ModuleNotFoundError("google", name="google"), ".[gcp]"),
         (gcp_api, gcp_api.NoCredentialsError("no credentials: gcloud"), "no credentials"),
     ],
 )

@@ -251,7 +251,7 @@ def test_without_the_library_a_condition_is_not_understood(rest, tmp_path, monke
     monkeypatch.setitem(__import__("sys").modules, "cel", None)
     out = google_told(tmp_path)
     assert out.startswith(f"unsure {PROVIDER}: ")
-    assert "hangs on CEL, which pip install 'callerid[drift]' brings" in out
+    assert "hangs on CEL, which pip install '.[drift]' in callerid's checkout brings" in out
 
 
 @pytest.mark.parametrize(

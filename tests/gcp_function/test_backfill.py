@@ -101,6 +101,16 @@ def test_a_dry_run_lists_the_objects_and_publishes_nothing(storage):
     assert "HTTP 403" in run("gs://example-history/a", "--topic", TOPIC, "--dry-run", status=2)[1]
 
 
+def test_without_the_clients_even_a_dry_run_says_what_brings_them(monkeypatch):
+    def missing(*_, **__):
+        raise ModuleNotFoundError("No module named 'google'", name="google")
+        yield
+
+    monkeypatch.setattr("callerid.sources.google.objects", missing)
+    told = "needs `pip install '.[gcp]'` in callerid's checkout (google is missing)"
+    assert told in run("gs://example-history/a", "--topic", TOPIC, "--dry-run", status=2)[1]
+
+
 @pytest.mark.parametrize(
     ("bucket", "topic", "told"),
     [("s3://b/p", TOPIC, "expected gs://"), ("gs://", TOPIC, "expected gs://"), ("gs://b", "t", "expected projects/")],

@@ -110,17 +110,17 @@ def test_a_plus_in_a_roles_name_is_a_plus():
         (
             f"dynamodb://table?{ROLE}",
             "google.auth.compute_engine",
-            f"dynamodb://table?{ROLE}: needs `pip install callerid[gcp]` (google.auth.compute_engine is missing)",
+            f"dynamodb://table?{ROLE}: needs `pip install '.[gcp]'` in callerid's checkout (google.auth.compute_engine is missing)",
         ),
         (
             "dynamodb://table",
             "botocore.session",
-            "dynamodb://table: needs `pip install callerid[aws]` (botocore.session is missing)",
+            "dynamodb://table: needs `pip install '.[aws]'` in callerid's checkout (botocore.session is missing)",
         ),
         (
             "firestore://project/database",
             "google.cloud.firestore",
-            "firestore://project/database: needs `pip install callerid[gcp]` (google.cloud.firestore is missing)",
+            "firestore://project/database: needs `pip install '.[gcp]'` in callerid's checkout (google.cloud.firestore is missing)",
         ),
     ],
 )

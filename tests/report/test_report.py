@@ -76,4 +76,4 @@ def test_without_the_extra_the_message_says_what_to_install():
     code = "import sys; sys.modules['pygal'] = None; from callerid.cli.report import report; report(['x'])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert told.returncode == 2
-    assert told.stderr == "Error: a report needs `pip install callerid[report]` (pygal is missing)\n"
+    assert told.stderr == "Error: a report needs `pip install '.[report]'` in callerid's checkout (pygal is missing)\n"

@@ -43,7 +43,9 @@ def second_way(setting: str) -> SecondWay:
             return PubsubTopic(pubsub[1])
     except ModuleNotFoundError as error:
         extra = "aws" if sns else "gcp"
-        raise SecondWayError(f"{setting}: needs `pip install callerid[{extra}]` ({error.name} is missing)") from error
+        raise SecondWayError(
+            f"{setting}: needs `pip install '.[{extra}]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
     raise SecondWayError(f"{setting!r}: expected {FORMS}")
 
 

@@ -58,6 +58,8 @@ def _list(pages: Iterator[Sequence[str]], bucket: str) -> None:
         for names in pages:
             for name in names:
                 click.echo(f"gs://{bucket}/{printable(name)}")
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
     except Exception as error:
         raise WrongInputError(str(error)) from error
 
@@ -78,7 +80,7 @@ def _publish(pages: Iterator[Sequence[str]], bucket: str, topic: str, start: str
         click.echo(f"callerid: {count:,} published; go on with {_go_on(start)}", err=True)
         sys.exit(_INTERRUPTED)
     except ModuleNotFoundError as error:
-        raise WrongInputError(f"needs `pip install callerid[gcp]` ({error.name} is missing)") from error
+        raise _missing(error) from error
     except Exception as error:  # whatever the clients of Google Cloud raise: it is told, with how to go on
         why = str(error) or type(error).__name__
         raise WrongInputError(f"{why}; {count:,} published; go on with {_go_on(start)}") from error
@@ -100,6 +102,10 @@ def _publisher() -> Publish:
 
     publish: Publish = pubsub_v1.PublisherClient().publish
     return publish
+
+
+def _missing(error: ModuleNotFoundError) -> WrongInputError:
+    return WrongInputError(f"needs `pip install '.[gcp]'` in callerid's checkout ({error.name} is missing)")
 
 
 def _go_on(start: str) -> str:

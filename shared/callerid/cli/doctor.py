@@ -109,7 +109,9 @@ def _aws() -> aws_api.Aws:
     try:
         return aws_api.connect()
     except ModuleNotFoundError as error:
-        raise WrongInputError(f"--aws needs `pip install callerid[aws]` ({error.name} is missing)") from error
+        raise WrongInputError(
+            f"--aws needs `pip install '.[aws]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
     except ValueError as error:
         raise WrongInputError(str(error)) from error
 
@@ -118,7 +120,9 @@ def _google() -> gcp_api.Google:
     try:
         return gcp_api.connect()
     except ModuleNotFoundError as error:
-        raise WrongInputError(f"--gcp needs `pip install callerid[gcp]` ({error.name} is missing)") from error
+        raise WrongInputError(
+            f"--gcp needs `pip install '.[gcp]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
     except gcp_api.NoCredentialsError as error:
         raise WrongInputError(str(error)) from error
 

@@ -78,7 +78,9 @@ def drift(  # noqa: C901  # wires two clouds
     except (PolicyError, NoAccessError) as error:
         raise WrongInputError(str(error)) from error
     except ImportError as error:
-        raise WrongInputError(f"{error.name} is missing: pip install 'callerid[aws,drift]'") from error
+        raise WrongInputError(
+            f"needs `pip install '.[aws,drift]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
     for one in (drift for part in found for drift in part.found):
         if format_ == "jsonl":
             click.echo(inert(msgspec.json.encode(one)))

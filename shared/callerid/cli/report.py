@@ -91,7 +91,9 @@ def report(
     try:
         from callerid.report.page import page
     except ModuleNotFoundError as error:
-        raise WrongInputError(f"a report needs `pip install callerid[report]` ({error.name} is missing)") from error
+        raise WrongInputError(
+            f"a report needs `pip install '.[report]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
     now = time.time()
     book = _book(policy)
     wanted = _wanted(queries, logs, since, until, policy)

@@ -104,7 +104,7 @@ def evaluate(text: str, known: dict[str, Any]) -> Any:
     try:
         import cel  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415  # an extra
     except ImportError:
-        return Unevaluated("CEL, which pip install 'callerid[drift]' brings")
+        return Unevaluated("CEL, which pip install '.[drift]' in callerid's checkout brings")
     try:
         return cel.evaluate(text, known)
     except KeyError as error:

@@ -62,7 +62,9 @@ def connect(url: str, *, is_new: bool = True) -> Store:
                 raise LedgerUrlError(f"{url}: expected {FORMS}")
     except ModuleNotFoundError as error:
         extra = "gcp" if (error.name or "").startswith("google") else "aws"
-        raise LedgerUrlError(f"{url}: needs `pip install callerid[{extra}]` ({error.name} is missing)") from error
+        raise LedgerUrlError(
+            f"{url}: needs `pip install '.[{extra}]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
 
 
 def _dynamodb(table: str, parameters: dict[str, str]) -> Store:

@@ -205,7 +205,9 @@ def connect(url: str) -> History:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
         from google.cloud import logging  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise BrokenOffError(f"{url}: needs `pip install callerid[gcp]` ({error.name} is missing)") from error
+        raise BrokenOffError(
+            f"{url}: needs `pip install '.[gcp]'` in callerid's checkout ({error.name} is missing)"
+        ) from error
     try:
         # REST: gRPC would drop the fields of an entry that its messages do not know. The project is only a default.
         options = {"api_endpoint": endpoint} if endpoint else None
