@@ -209,6 +209,17 @@ def test_every_repository_under_a_pattern_is_let_in_at_google_with_and_without_i
         assert (cel.evaluate(provider["attributeMapping"]["attribute.caller"], known) == "caller") is expected
 
 
+def test_a_command_that_replaces_a_trust_policy_says_whose_and_how_to_keep_the_old_one():
+    """The command names no account, and a role of this name may be in each."""
+    role = "arn:aws:iam::222222222222:role/path/deploy"
+    lines = list(commands.lines(of({"oidc": GITHUB}, may_reach=[{"aws_role": role, "audience": "a"}])))
+    at = next(index for index, line in enumerate(lines) if line.startswith("aws iam update-assume-role-policy"))
+    assert lines[at - 2].startswith("# in account 222222222222, in place of all that the role trusts now")
+    assert lines[at - 1] == (
+        "#   aws iam get-role --role-name deploy --query Role.AssumeRolePolicyDocument --output json"
+    )
+
+
 def test_no_pool_becomes_a_command():
     provider = "projects/1/locations/global/workloadIdentityPools/p;touch x $(id)/providers/q"
     made = of({"oidc": GITHUB}, may_reach=[{"service_account": "a@p.iam.gserviceaccount.com", "provider": provider}])

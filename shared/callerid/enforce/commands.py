@@ -39,6 +39,8 @@ def _commands(piece: Piece) -> Iterator[str]:
             name = arn.parse(piece.target)
             document = shlex.quote(json.dumps(piece.policy))
             role = shlex.quote(name.name if name else piece.target)
+            yield f"# in account {safe(piece.account)}, in place of all that the role trusts now; keep that to go back:"
+            yield f"#   aws iam get-role --role-name {safe(role)} --query Role.AssumeRolePolicyDocument --output json"
             yield f"aws iam update-assume-role-policy --role-name {role} --policy-document {document}"
         case "deny" | "permissions":
             where = "to the role's trust policy" if piece.kind == "deny" else "to the caller's own permissions"
