@@ -128,6 +128,19 @@ def test_a_dry_run_prints_every_message_and_sends_nothing(filled):
     assert "9 to be posted" in run("alerts", "--ledger", filled, status=1)
 
 
+def test_a_dry_run_says_where_each_message_goes(url, tmp_path):
+    """Whoever writes the policy's channels sees what takes which, before anything is posted."""
+    run("scan", "--policy", str(POLICY), "--ledger", url, "--fail-on", "never", LOGS)
+    out = run("deliver", "--ledger", url, "--dry-run")
+    assert [out.count(f", to {name} ──") for name in ("#web-access", "#security", "#cloud-access")] == [0, 4, 5]
+    unrouted = tmp_path / "policy.yaml"
+    unrouted.write_text(POLICY.read_text().partition("\nchannels:")[0])
+    other = f"sqlite:///{tmp_path}/unrouted.db"
+    run("scan", "--policy", str(unrouted), "--ledger", other, "--fail-on", "never", LOGS)
+    assert run("deliver", "--ledger", other, "--dry-run").count(", to the default channel ──") == 9
+    assert run("deliver", "--ledger", other, "--dry-run", "--channel", "C0EXAMPLE1").count(", to C0EXAMPLE1 ──") == 9
+
+
 def test_a_dry_run_of_a_storm_counts_what_it_tells(book, tmp_path):
     url = f"sqlite:///{tmp_path}/storm.db"
     store = connect(url)

@@ -10,6 +10,7 @@ from callerid.cli import slack
 from callerid.cli.error import WrongInputError
 from callerid.cli.ledger import opened, required
 from callerid.ledger.store import Store, UnavailableError
+from callerid.names.printable import printable
 
 
 @click.command()
@@ -28,7 +29,7 @@ def deliver(ledger: str, channel: str, portal: str, runbooks: str, dry_run: bool
     """
     store, look = opened(ledger), slack.look(portal, runbooks)
     if dry_run:
-        _show(store, look)
+        _show(store, look, channel)
         return
     from callerid.alerts.clock import Clock
     from callerid.alerts.deliver import Deliverer
@@ -46,16 +47,16 @@ def deliver(ledger: str, channel: str, portal: str, runbooks: str, dry_run: bool
     raise SystemExit(1 if done.waiting else 0)
 
 
-def _show(store: Store, look: slack.Look) -> None:
+def _show(store: Store, look: slack.Look, default: str) -> None:
     from callerid.alerts.deliver import written
     from callerid.alerts.terminal import render
     from callerid.ledger.outbox import Outbox
 
     outbox = Outbox(store, time.sleep)
-    waiting = [key for key, due in outbox.due() if not due.posted]
-    for number, key in enumerate(waiting, 1):
+    waiting = [(key, due.channel or default or "the default channel") for key, due in outbox.due() if not due.posted]
+    for number, (key, to) in enumerate(waiting, 1):
         counts = outbox.read(key)
         if counts is not None:
-            click.echo(f"{'' if number == 1 else chr(10)}── {number:,} of {len(waiting):,} ──\n")
+            click.echo(f"{'' if number == 1 else chr(10)}── {number:,} of {len(waiting):,}, to {printable(to)} ──\n")
             click.echo(render(written(outbox.with_members(counts), outbox.members(counts.alert), look)))
     click.echo(f"\n{len(waiting):,} to be posted; nothing was sent")
