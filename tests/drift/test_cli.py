@@ -271,6 +271,14 @@ def test_a_missing_permission_is_named(rest, tmp_path, path, answer, message):
     assert message in google_told(tmp_path, status=2)
 
 
+def test_no_credentials_of_google_say_how_to_sign_in(rest, tmp_path, monkeypatch):
+    def nobody(scopes: object) -> None:
+        raise google.auth.exceptions.DefaultCredentialsError("long")
+
+    monkeypatch.setattr(google.auth, "default", nobody)
+    assert google_told(tmp_path, status=2) == "Error: no credentials: gcloud auth application-default login\n"
+
+
 def test_a_missing_permission_of_aws_is_named(iam, tmp_path, monkeypatch):
     from botocore.exceptions import ClientError
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import google.auth
 import google.auth.transport.requests
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from requests.exceptions import RequestException
 
 from callerid.drift.denied import NoAccessError
@@ -37,6 +37,8 @@ def read(project: str) -> Project:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
         session = google.auth.transport.requests.AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
         return Project(project, list(_providers(session, project)), list(_accounts(session, project)))
+    except DefaultCredentialsError as error:
+        raise NoAccessError("no credentials: gcloud auth application-default login") from error
     except (GoogleAuthError, RequestException) as error:
         raise NoAccessError(f"Google Cloud can't be asked: {type(error).__name__}") from error
 
