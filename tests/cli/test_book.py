@@ -40,6 +40,18 @@ def test_suggest_merges_into_the_file_itself_and_has_nothing_more_to_add(tmp_pat
     assert list(tmp_path.glob(".*")) == []
 
 
+def test_suggest_replaces_no_book_but_the_one_that_it_merged(tmp_path):
+    """What a person wrote into it, owners above all, is in no log."""
+    book, other = tmp_path / "book.yaml", tmp_path / "other.yaml"
+    for path in (book, other):
+        path.write_text(POLICY.read_text())
+    assert "is there already: --merge" in run(suggest, LOGS, "--output", book, status=2)
+    assert "is there already: --merge" in run(suggest, LOGS, "--merge", other, "--output", book, status=2)
+    assert book.read_text() == POLICY.read_text()
+    (tmp_path / "empty.yaml").touch()
+    run(suggest, LOGS, "--output", tmp_path / "empty.yaml")
+
+
 def test_suggest_reads_a_ledger(tmp_path):
     from callerid.cli.scan import scan
 

@@ -16,7 +16,9 @@ from callerid.cli.error import WrongInputError
 )
 @click.option("--merge", metavar="FILE", help="Add to this book what it lacks; every line of it stays as it is.")
 @click.option("--denied", is_flag=True, help="Also list callers whom the cloud only ever refused.")
-@click.option("--output", metavar="FILE", help="Write there, in place of standard output; it may be the merged FILE.")
+@click.option(
+    "--output", metavar="FILE", help="Write there, in place of standard output: a new file, or the merged FILE."
+)
 def suggest(paths: tuple[str, ...], ledger: str | None, merge: str | None, denied: bool, output: str | None) -> None:
     """Write a caller book from the history in PATHs, or in a ledger.
 
@@ -27,6 +29,8 @@ def suggest(paths: tuple[str, ...], ledger: str | None, merge: str | None, denie
     """
     if bool(paths) == bool(ledger and not paths):
         raise click.UsageError("give log files, or --ledger")
+    if output is not None and not _is_free(Path(output), merge):
+        raise WrongInputError(f"{output} is there already: --merge {output} adds to it, another name leaves it alone")
     text = _text(paths, ledger, merge, denied=denied)
     if output is None:
         click.echo(text, nl=False)
@@ -67,6 +71,14 @@ def _text(paths: tuple[str, ...], ledger: str | None, merge: str | None, *, deni
         return merging.merged(source.decode(), made, seen)
     except merging.CannotMergeError as error:
         raise WrongInputError(f"{merge}: {error}") from error
+
+
+def _is_free(path: Path, merge: str | None) -> bool:
+    """Tell whether nothing is lost that a person wrote: a suggestion holds neither owners nor what was taken out."""
+    try:
+        return not path.stat().st_size or (merge is not None and path.samefile(merge))
+    except OSError:
+        return True
 
 
 def _write(path: Path, text: str) -> None:
