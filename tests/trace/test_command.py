@@ -74,6 +74,18 @@ def test_nothing_of_that_name_ends_with_1():
     assert (found.exit_code, found.stdout, found.stderr) == (1, "", "callerid: nothing found for nobody\n")
 
 
+def test_an_index_alone_says_that_it_holds_no_single_calls(story, tmp_path):
+    """The id of one is what an alert gives: with the logs beside the index it is found."""
+    index = str(tmp_path / "kept.idx")
+    assert run("c1", story, "--index", index).exit_code == 0
+    found = run("c1", "--index", index)
+    assert found.exit_code == 1
+    assert found.stderr.splitlines() == [
+        "callerid: an index holds no single calls; with LOGS their ids are looked for too",
+        "callerid: nothing found for c1",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -81,6 +81,8 @@ def trace(
         raise WrongInputError(str(error)) from error
     for line in run.shown(found, format_, limit) if found.chains else ():
         click.echo(line)
+    if index and not paths and not found.chains:
+        click.echo("callerid: an index holds no single calls; with LOGS their ids are looked for too", err=True)
     _end(found)
 
 
