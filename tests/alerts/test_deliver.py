@@ -223,6 +223,64 @@ def test_the_first_success_after_denials_is_one_step_graver_and_no_more(desk):
     assert (allowed.line.severity, allowed.severity) == ("medium", "high")
 
 
+NAMED_TWICE = b"""version: 1
+requirements:
+  - roles: arn:aws:iam::123456789012:role/TestRoleForSourceID
+    source_identity: {mode: enforce}
+    session_name: {mode: enforce, matches: "user[0-9]+"}
+"""
+
+
+def nameless(number: int, session: str) -> dict:
+    """A call without a source identity, by a session of a role that asks for one and for a name of its own."""
+    identity = call(number, name="")["userIdentity"]
+    return call(number, userIdentity={**identity, "arn": identity["arn"] + session})
+
+
+@pytest.fixture
+def strict() -> Desk:
+    return Desk(Book(parse(NAMED_TWICE, "policy.yaml"), "sha256:named-twice"))
+
+
+def test_a_finding_that_becomes_graver_is_announced_once_and_never_falls(strict):
+    strict.record(nameless(1, "user1"))
+    strict.deliver()
+    for number, session in enumerate(("root", "user1", "root"), start=2):
+        strict.record(nameless(number, session))
+        strict.later(31)
+        strict.deliver()
+    ((_, told_again, thread, broadcast),) = strict.slack.posts[1:]
+    assert told_again.text.startswith("HIGH: Now high, was medium. Anonymous caller")
+    assert (thread, broadcast) == ("1.0", True)
+    assert strict.slack.edits[-1][2].text.startswith("HIGH:")
+
+
+def test_a_finding_that_becomes_graver_after_its_storm_is_posted_by_itself(strict):
+    strict.record(nameless(1, "user1"), *(other(10 + who, who) for who in range(20)))
+    strict.deliver()
+    strict.later(400)
+    strict.record(nameless(2, "root"))
+    strict.deliver()
+    assert [message.text.split(",")[0] for message in strict.slack.top] == [
+        "CRITICAL: storm of 21 new findings",
+        "HIGH: anonymous caller used a session of role `TestRoleForSourceID` (AWS `123456789012`)",
+    ]
+
+
+def test_a_storm_that_becomes_graver_is_announced_once(desk):
+    """Its edits call nobody, and a storm may go on for hours."""
+    refused = [other(number, number) | {"errorCode": "AccessDenied", "responseElements": None} for number in range(30)]
+    desk.record(*refused)
+    desk.deliver()
+    for number in range(30, 33):
+        desk.later(31)
+        desk.record(other(number, number))
+        desk.deliver()
+    assert len(desk.slack.top) == 1
+    told_again = [(message.text, broadcast) for _, message, thread, broadcast in desk.slack.posts if broadcast]
+    assert told_again == [("HIGH: Now high, was medium. Storm of 31 new findings.", True)]
+
+
 def test_ten_times_as_many_as_the_time_before_is_announced_once(desk):
     desk.record(stranger(1))
     desk.deliver()

@@ -87,7 +87,10 @@ def _gather(work: Work, *, name: str, storm: str, keys: Sequence[str], now: floa
         storm, row = _key(name, now, storm), None
     row = row or _opened(storm, name, members[0], now)
     row.members = tuple(dict.fromkeys((*row.members, *(alert.key for alert in members))))
-    row.severity = max((row.severity, *(alert.severity for alert in members)), key=lambda word: Severity(word).rank)
+    gravest = max((row.severity, *(alert.severity for alert in members)), key=lambda word: Severity(word).rank)
+    if gravest != row.severity and row.state != "pending":
+        row.announce += (f"Now {gravest}, was {row.severity}.",)  # an edit calls nobody
+    row.severity = gravest
     row.mention = row.mention or next((alert.mention for alert in members if alert.mention), "")
     row.heard = now
     work.put(Alert.row(storm), row, expires=row.expires)
