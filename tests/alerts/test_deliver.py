@@ -130,6 +130,11 @@ def test_a_quiet_hour_closes_the_window_and_the_next_event_is_new(desk):
     desk.deliver()
     assert len(desk.slack.top) == 2
     assert (desk.alert.window, desk.alert.before, desk.alert.shown) == (2, 2, 1)
+    desk.later(700)
+    desk.deliver()
+    desk.later(3601)
+    desk.record(stranger(4))
+    assert (desk.alert.window, desk.alert.before, desk.alert.previous) == (3, 3, 1)
 
 
 def test_what_goes_on_for_a_day_is_announced_again_unless_it_is_settled(desk):
@@ -339,6 +344,44 @@ def test_more_events_of_a_finding_in_a_storm_are_counted_in_the_storms_message(d
     assert "1,030" in desk.slack.edits[-1][2].text
 
 
+def test_more_events_of_what_is_out_are_no_alert_that_waits(desk):
+    """The watch would call it late, and the sender put it before what nobody has read."""
+    desk.record(stranger(1), call(2, name=""))
+    desk.deliver()
+    desk.record(stranger(3))
+    assert desk.deliver().waiting == 0
+    desk.later(700)
+    desk.deliver()
+    desk.record(stranger(4))
+    assert desk.deliver().waiting == 0
+    desk.record(*(other(100 + number, number) for number in range(30)))
+    desk.deliver()
+    desk.record(other(200, 1))
+    assert [due.posted for due in rows(desk.store, "outbox", Due)] == [True, True]
+
+
+def test_a_finding_of_a_storm_that_is_not_posted_yet_waits_with_it_however_long(desk):
+    desk.slack.plan = [Misconfigured("invalid_auth")]
+    desk.record(*(other(number, number) for number in range(30)))
+    desk.deliver()
+    desk.later(2 * 3600)
+    desk.record(other(100, 3))
+    desk.deliver()
+    (text,) = (message.text for message in desk.slack.top)
+    assert text.startswith("HIGH: storm of 30 new findings, 30 of them allowed, 31 events")
+
+
+def test_a_message_goes_where_the_policy_says_and_calls_whom_it_says(desk):
+    brief = Brief(channel="C9", mention="S0EXAMPLE01")
+    Recorder(desk.store, lambda *_: brief, pause=lambda _: None).record(
+        of([stranger(1)], desk.book, by_id=True), now=NOW
+    )
+    desk.deliver()
+    ((channel, posted, _, _),) = desk.slack.posts
+    assert channel == "C9"
+    assert "<!subteam^S0EXAMPLE01>" in str(posted.blocks)
+
+
 def test_a_finding_that_comes_back_after_a_storm_takes_no_event_out_of_its_message(desk):
     """Hourly work: some of the findings return just behind the hour, some just within it."""
     desk.record(*(other(number, number) for number in range(30)), *(other(100 + number, 3) for number in range(70)))
@@ -388,14 +431,18 @@ def test_a_storm_too_large_for_one_row_is_several_messages(desk, monkeypatch):
 def test_a_storms_long_list_is_told_in_several_runs(desk):
     desk.record(*(other(number, number) for number in range(500)))
     desk.deliver(5)
+    desk.record(*(other(1000 + number, 499) for number in range(9)))  # the gravest and most frequent is another now
     for _ in range(4):
         desk.later(31)
         before = desk.clock.time
         desk.deliver(5)
         assert desk.clock.time - before < 5 + 2
-    assert len(desk.slack.replies) == 13
+    assert [message.text for message in desk.slack.replies] == [
+        f"Findings {first} to {min(first + 39, 500)} of 500." for first in range(1, 500, 40)
+    ]
     lists = " ".join(str(message.blocks) for message in desk.slack.replies)
     assert all(alert.key in lists for alert in desk.alerts)
+    assert all(f"{number:,}. " in lists for number in range(1, 501))
 
 
 def test_a_finding_that_became_graver_after_its_storm_stands_alone_in_the_next(desk):
@@ -451,6 +498,19 @@ def test_a_possible_repeat_says_so_as_long_as_it_is_edited(desk):
     desk.later(31)
     desk.deliver()
     assert "repeat of attempt 1" in desk.slack.edits[-1][2].text
+
+
+def test_an_edit_that_may_be_out_is_made_again_and_is_no_repeat(desk):
+    desk.record(stranger(1))
+    desk.deliver()
+    desk.record(stranger(2))
+    desk.later(31)
+    desk.slack.plan = [(True, Ambiguous("TimeoutError"))]
+    for _ in range(2):
+        desk.deliver()
+        desk.later(31)
+    assert [(channel, ts) for channel, ts, _ in desk.slack.edits] == [("C0", "1.0")] * 2
+    assert not any("repeat" in message.text for *_, message in desk.slack.edits)
 
 
 def test_an_announcement_that_may_be_out_is_repeated_and_says_so(desk):

@@ -14,6 +14,7 @@ class MemoryStore:
         self.shards = shards
         self.most_writes = most_writes
         self.rows = {}
+        self.expires = {}
         self.steps = 0
         self.crash_at = None
         self.commits = self.writes = 0
@@ -40,6 +41,7 @@ class MemoryStore:
                 self.rows.pop(write.key, None)
             else:
                 self.rows[write.key] = Stored(write.data, self._version)
+                self.expires[write.key] = write.expires
         self.commits += 1
         self.writes += len(writes)
         self.step()

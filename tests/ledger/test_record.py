@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callerid.judgement import FINDINGS
-from callerid.ledger.rows import Count, Source
+from callerid.ledger.fold import total
+from callerid.ledger.rows import COUNTS_KEPT, IDS_KEPT, Count, Source
+from callerid.ledger.work import Work
 from callerid.policy.book import Book
 from callerid.policy.load import parse
 from tests.conftest import POLICY, record
@@ -50,6 +52,34 @@ def test_a_delivery_is_counted_by_verdict_and_outcome(book):
     assert recorder(store).record(of(mixed(), book), now=NOW, marker="m") == (26, 9)
     assert counts(store) == EXPECTED
     assert sorted(told(store).values()) == [4, 5]
+
+
+def test_an_alert_knows_when_and_where_its_finding_came_whatever_the_order(book):
+    store = MemoryStore()
+    places = [(5, "us-east-1"), (3, "eu-west-1"), (7, "us-east-1")]
+    for number, (hour, region) in enumerate(places):
+        params = record()["requestParameters"] | {"roleSessionName": f"run-{hour}"}
+        one = stranger(number, eventTime=f"2026-11-02T0{hour}:00:00Z", awsRegion=region, requestParameters=params)
+        recorder(store).record(of([one], book), now=NOW)
+    (alert,) = rows(store, "alert", Alert)
+    tally = total(Work(store), alert)
+    assert (tally.count, tally.first, tally.last) == (3, "2026-11-02T03:00:00Z", "2026-11-02T07:00:00Z")
+    assert sorted(tally.sessions) == ["run-3", "run-5", "run-7"]
+    assert sorted(tally.regions) == ["eu-west-1", "us-east-1"]
+    assert alert.denied_before == 0
+
+
+def test_rows_go_when_the_docs_say_and_none_of_an_alert_before_it_is_posted(book):
+    store = MemoryStore()
+    recorder(store).record(of([*mixed(), {"no": "record"}], book), now=NOW, marker="m")
+    expires = {key.partition.split(" ")[0]: store.expires[key] for key in store.rows}
+    assert expires == {
+        "alert": None, "outbox": None, "tally": NOW + COUNTS_KEPT, "count": NOW + COUNTS_KEPT, "seen": NOW + COUNTS_KEPT,
+        "source": NOW + COUNTS_KEPT, "aside": NOW + COUNTS_KEPT, "id": NOW + IDS_KEPT, "marker": NOW + IDS_KEPT,
+    }  # fmt: skip
+    (alert, _) = rows(store, "alert", Alert)
+    alert.state = "sent"
+    assert alert.expires == NOW + COUNTS_KEPT
 
 
 def test_the_same_delivery_twice_changes_nothing(book):

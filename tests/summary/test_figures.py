@@ -1,5 +1,6 @@
 """The figures of a week, held to what a person counted by hand and to a recount of the judgements."""
 
+import contextlib
 import json
 from collections import Counter
 from datetime import timedelta
@@ -25,7 +26,7 @@ from tests.alerts.fake import FakeClock, FakeSlack
 from tests.alerts.slack_limits import refusal
 from tests.conftest import POLICY, entry, json_lines, record
 from tests.ledger.made import NOW, call, of, recorder
-from tests.ledger.memory import MemoryStore
+from tests.ledger.memory import CrashError, MemoryStore
 from tests.ledger.test_record import stranger
 
 W45 = week("2026-W45")
@@ -272,6 +273,66 @@ def test_a_list_goes_on_in_the_thread_where_slack_stopped_taking_it(book):
     marks = [(1, ""), (2, ""), (2, " (Possible repeat.)"), *((page, "") for page in range(3, pages + 1))]
     assert heads == [f"Findings, page {page} of {pages}{mark}" for page, mark in marks]
     assert len(desk.slack.top) == 1
+
+
+def test_two_senders_at_once_post_one_summary(store, book):
+    inner = []
+
+    class Meanwhile(FakeSlack):
+        def post(self, channel, message, /, *, thread=None, broadcast=False):
+            second = Desk(store, book)
+            inner.append((second.post(), second.slack.posts))
+            return super().post(channel, message, thread=thread, broadcast=broadcast)
+
+    desk = Desk(store, book)
+    desk.slack = Meanwhile()
+    assert desk.post()
+    assert len(desk.slack.posts) == 1
+    assert inner == [(False, [])]
+
+
+def test_a_summary_whose_sender_ends_at_any_step_is_posted_and_says_where_it_may_be_a_repeat(book):
+    """Exhaustive: the process ends before and after each write and each message."""
+    from tests.alerts.test_deliver import other
+
+    records = [other(number, number) for number in range(30)]
+
+    def run(crash_at):
+        store = filled(book, *records)
+        desk = Desk(store, book)
+        desk.slack.store, store.steps, store.crash_at = store, 0, crash_at
+        with contextlib.suppress(CrashError):
+            desk.post()
+        steps = store.steps
+        desk.clock.pause(61)
+        assert desk.post()
+        return desk, steps
+
+    steps = run(None)[1]
+    assert steps > 20
+    for step in range(1, steps + 1):
+        desk, _ = run(step)
+        texts = [message.text for message in desk.slack.top]
+        assert ["repeat" in text for text in texts] in ([False], [True], [False, True])
+        heads = [message.text for message in desk.slack.replies]
+        pages = int(heads[0].rpartition(" ")[2])
+        assert list(dict.fromkeys(heads)) == [f"Findings, page {page} of {pages}" for page in range(1, pages + 1)]
+        assert len(heads) <= pages + 1
+
+
+def test_a_summary_that_is_gone_is_posted_anew_with_its_lists(book):
+    from callerid.alerts.slack import ThreadLost
+    from tests.alerts.test_deliver import other
+
+    desk = Desk(filled(book, *(other(number, number) for number in range(60))), book)
+    assert desk.post()
+    heads = [message.text for message in desk.slack.replies]
+    desk.slack.plan = [ThreadLost("message_not_found")]
+    assert desk.post()
+    threads = [thread for _, _, thread, _ in desk.slack.posts if thread]
+    assert threads == ["1.0"] * len(heads) + [f"{len(heads) + 2}.0"] * len(heads)
+    assert [message.text for message in desk.slack.replies] == heads * 2
+    assert {channel for channel, *_ in desk.slack.posts} == {"C0"}
 
 
 @pytest.mark.parametrize("number", [0, 1, 1000])

@@ -22,7 +22,7 @@ from callerid.summary.week import WeekError, last_whole_week, week
 )
 def test_the_last_whole_week_is_right_around_the_year(now, label):
     found = last_whole_week(datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp())
-    assert found.label == label
+    assert found == week(label)
 
 
 def test_a_week_begins_at_midnight_in_its_zone():
@@ -36,6 +36,19 @@ def test_a_week_begins_at_midnight_in_its_zone():
     assert tokyo.has("2026-11-15", "15")
     assert tokyo.has("2026-11-22", "14")
     assert not tokyo.has("2026-11-22", "15")
+
+
+def test_a_week_has_the_days_of_which_it_has_hours():
+    assert week("2026-W45").days == [f"2026-11-0{day}" for day in range(2, 9)]
+
+
+def test_an_hour_in_which_a_week_begins_counts_to_the_one_before():
+    nepal = week("2026-W47", "Asia/Kathmandu")
+    assert nepal.start.isoformat() == "2026-11-15T18:15:00+00:00"
+    assert not nepal.has("2026-11-15", "18")
+    assert nepal.has("2026-11-15", "19")
+    assert nepal.has("2026-11-22", "18")
+    assert not nepal.has("2026-11-22", "19")
 
 
 def test_the_week_that_is_over_depends_on_the_zone():
