@@ -13,12 +13,13 @@ from datetime import date, timedelta
 import msgspec
 from msgspec import Struct, field
 
+from callerid import moment
 from callerid.access import Outcome
 from callerid.judgement import FINDINGS, Verdict
 from callerid.ledger import ask
 from callerid.ledger.alert import Alert
 from callerid.ledger.outbox import Counts
-from callerid.ledger.rows import Count, Route, Seen, Source
+from callerid.ledger.rows import Aside, Count, Route, Seen, Source
 from callerid.ledger.store import Store
 from callerid.policy.book import Book
 from callerid.reasons import REASONS
@@ -53,7 +54,7 @@ class Totals(Struct):
 
     label: str
     verdicts: dict[str, Counter[str]] = field(default_factory=dict)
-    """By cloud: how many of each verdict."""
+    """By cloud: how many of each verdict; under no name what could not be read, of the latest week alone."""
     denied: int = 0
     """Findings that the cloud refused."""
     is_observed: bool = False
@@ -156,6 +157,9 @@ def summarize(store: Store, week: Week, book: Book | None = None) -> Summary:
     sources = {one.label: list(_sources(store, one)) for one in weeks}
     rows = {one.label: list(_counts(store, one)) for one in weeks}
     totals = [_totals(one.label, rows[one.label], sources[one.label]) for one in weeks]
+    unread = Counter(one.reason for one in _asides(store, week))
+    if unread:
+        totals[-1].verdicts[""] = Counter({Verdict.UNREADABLE: unread.total()})
     alerts = {counts.alert.key: counts for counts in ask.alerts(store)}
     seen = list(_seen(store))
     first = week.start.strftime("%Y-%m-%dT%H:%M:%S")
@@ -172,7 +176,7 @@ def summarize(store: Store, week: Week, book: Book | None = None) -> Summary:
             key=lambda one: one.first,
         ),
         would_break=dict(_would_break(rows[week.label])),
-        reasons=dict(_nameless(rows[week.label])),
+        reasons=dict(_withheld(rows[week.label]) + unread),
         undelivered=sum(not due.posted for due in ask.outbox(store).values()),
         callers=len({hour.route.caller for hour in rows[week.label] if hour.route.caller}),
         has_history=has_history,
@@ -210,6 +214,15 @@ def _sources(store: Store, week: Week) -> Iterator[tuple[str, set[int]]]:
             heard = _hours(week, day) & {_hour_of_week(day, hour) for hour in range(24) if source.hours >> hour & 1}
             if heard:
                 yield " ".join(filter(None, (source.cloud, source.account, source.region))), heard
+
+
+def _asides(store: Store, week: Week) -> Iterator[Aside]:
+    """Yield what could not be read, which has no time of its own: that of its receipt is in the week."""
+    for day in week.days:
+        for _, row in store.list(f"aside {day}"):
+            aside = msgspec.json.decode(row.data, type=Aside)
+            if week.has(day, moment.at(aside.at)[11:13]):
+                yield aside
 
 
 def _hours(week: Week, day: str) -> set[int]:
@@ -330,12 +343,12 @@ def _would_break(hours: Iterable[_Hour]) -> Counter[str]:
     return total
 
 
-def _nameless(hours: Iterable[_Hour]) -> Counter[str]:
+def _withheld(hours: Iterable[_Hour]) -> Counter[str]:
     total: Counter[str] = Counter()
     for hour in hours:
         for word, number in hour.reasons.items():
             verdict, _, code = word.partition(" ")
-            if verdict in (Verdict.UNATTRIBUTABLE, Verdict.UNREADABLE):
+            if verdict == Verdict.UNATTRIBUTABLE:
                 total[code] += number
     return total
 
