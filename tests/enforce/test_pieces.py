@@ -105,6 +105,38 @@ def test_nobody_left_is_nobody_let_in():
     assert made.pieces[0].policy["Statement"] == [{"Effect": "Deny", "Principal": "*", "Action": "sts:*"}]
 
 
+def test_a_role_of_which_only_something_is_required_refuses_all_sessions_without_it():
+    demand = {"mode": "enforce"}
+    required = {"roles": ROLE, "source_identity": demand, "session_name": demand, "role_claim": demand}
+    (piece,) = plan(json.dumps({"version": "1", "requirements": [required]})).pieces
+    assert (piece.kind, piece.target, piece.account, piece.callers) == ("deny", ROLE, "111111111111", [])
+    everybody = {"Effect": "Deny", "Principal": "*"}
+    asked = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"]
+    no_service = {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}
+    made_up = ["botocore-session-*", "AWSCLI-Session*", "aws-go-sdk-*", "aws-sdk-*", "GitHubActions"]
+    made_up += ["CognitoIdentityCredentials", "i-0*"]
+    absent = {"sts:SourceIdentity": "true", "aws:SourceIdentity": "true"}
+    assert piece.policy == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {**everybody, "Action": asked, "Condition": {"Null": absent, **no_service}},
+            {**everybody, "Action": asked, "Condition": {"StringLike": {"sts:RoleSessionName": made_up}, **no_service}},
+            {
+                **everybody,
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"BoolIfExists": {"sts:RoleAuthorizedByIdp": "false"}},
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize("mode", ["warn", "off"])
+def test_what_only_warns_refuses_nobody(mode):
+    demand = {"mode": mode}
+    required = {"roles": ROLE, "source_identity": demand, "session_name": demand, "role_claim": demand}
+    assert plan(json.dumps({"version": "1", "requirements": [required]})).pieces == []
+
+
 PEOPLE = {"saml": {"provider": "arn:aws:iam::111111111111:saml-provider/x", "subject": "*@example.com"}}
 
 
