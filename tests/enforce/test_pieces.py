@@ -137,6 +137,26 @@ def test_what_only_warns_refuses_nobody(mode):
     assert plan(json.dumps({"version": "1", "requirements": [required]})).pieces == []
 
 
+def test_each_google_account_comes_with_the_audience_that_is_listed_for_it_alone():
+    """The log does not show it, so the proof against the judge can't hold it."""
+    callers = [
+        {"name": f"job-{number}", "owner": "o", "identities": [{"google_service_account": f"10000000000000000000{number}"}],
+         "may_reach": [{"aws_role": ROLE, "oaud": f"audience-{number}"}]}
+        for number in (1, 2)
+    ]  # fmt: skip
+    (piece,) = plan(json.dumps({"version": "1", "callers": callers})).pieces
+    assert [statement["Condition"] for statement in piece.policy["Statement"]] == [
+        {
+            "StringEquals": {
+                "accounts.google.com:aud": f"10000000000000000000{number}",
+                "accounts.google.com:oaud": f"audience-{number}",
+                "accounts.google.com:sub": f"10000000000000000000{number}",
+            }
+        }
+        for number in (1, 2)
+    ]
+
+
 PEOPLE = {"saml": {"provider": "arn:aws:iam::111111111111:saml-provider/x", "subject": "*@example.com"}}
 
 
