@@ -881,7 +881,7 @@ def test_what_a_storm_told_is_counted_there_also_after_a_while(desk):
     assert "22" in str(desk.slack.edits[-1][2])
 
 
-def test_a_silent_log_is_told_once_and_once_more_when_it_is_heard(book):
+def test_a_silent_log_is_told_once_however_long_it_is_silent(book):
     """T16: a log that was heard every hour for a day."""
     desk = Desk(book)
     for hour in range(24):
@@ -894,9 +894,75 @@ def test_a_silent_log_is_told_once_and_once_more_when_it_is_heard(book):
     assert "aws 111111111111 us-east-1" in ill
     desk.watch()
     assert len(desk.way.told) == 1
-    desk.later(10 * DAY)
-    desk.watch()
+    for _ in range(40):
+        desk.later(DAY / 4)
+        desk.watch()
     assert len(desk.way.told) == 1
+
+
+def heard_daily(desk, days: int) -> None:
+    """A log that is heard in one hour of each day."""
+    for day in range(days):
+        desk.clock.time = NOW + day * DAY
+        desk.record(record(day, eventTime=f"2026-11-{2 + day:02}T06:50:00Z"))
+
+
+def test_a_log_that_is_heard_every_day_is_silent_after_two_days_and_stays_so_until_it_is_heard(desk):
+    heard_daily(desk, 9)
+    desk.later(2 * DAY - 700)
+    assert desk.watch() == []
+    for _ in range(40):
+        desk.later(DAY / 4)
+        desk.watch()
+    ((subject, text),) = desk.way.told
+    assert (subject, "heard every day" in text) == ("callerid needs you", True)
+    desk.record(record(100, eventTime="2026-11-22T06:50:00Z"))
+    desk.clock.time = NOW + 20 * DAY
+    desk.watch()
+    assert [subject for subject, _ in desk.way.told] == ["callerid needs you", "callerid is well again"]
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(4, False), (5, True)])
+def test_a_log_that_was_heard_on_few_days_may_be_silent(desk, days, is_told):
+    heard_daily(desk, days)
+    desk.later(2 * DAY + 60)
+    assert bool(desk.watch()) is is_told
+
+
+def test_a_busy_log_that_is_heard_again_is_well(desk):
+    for hour in range(24):
+        desk.clock.time = NOW + hour * 3600
+        day, clock = divmod(7 + hour, 24)
+        desk.record(record(hour, eventTime=f"2026-11-{2 + day:02}T{clock:02}:00:00Z"))
+    desk.later(6000)
+    desk.watch()
+    desk.record(record(100, eventTime="2026-11-03T07:39:00Z"))
+    desk.watch()
+    (_, blind), (subject, over) = desk.way.told
+    assert (subject, over) == ("callerid is well again", f"Over after 0 minutes: {blind}")
+
+
+def test_a_policy_that_is_refused_is_told_once_and_when_it_is_mended(desk):
+    for trouble in ("policy:3: unknown key", "policy:3: unknown key", None, None):
+        watch(desk.store, desk.way, now=desk.clock.time, pause=desk.clock.pause, policy=trouble)
+        desk.later(600)
+    assert desk.way.told == [
+        ("callerid needs you", "The last good policy stays in force: policy:3: unknown key"),
+        (
+            "callerid is well again",
+            "Over after 20 minutes: The last good policy stays in force: policy:3: unknown key",
+        ),
+    ]
+
+
+def test_too_many_waiting_alerts_are_told_before_they_are_late(desk, monkeypatch):
+    monkeypatch.setattr("callerid.alerts.watch.MOST_WAITING", 2)
+    desk.record(other(1, 1), other(2, 2))
+    assert desk.watch() == []
+    desk.record(other(3, 3))
+    assert desk.watch() == [
+        "3 alerts are not posted, the oldest since 2026-11-02T07:00:00Z. What waits, waits in the ledger."
+    ]
 
 
 def test_what_could_not_be_told_another_way_is_told_again(desk):

@@ -57,9 +57,10 @@ def watch(
             trouble = Trouble(ill.what, now, ill.text)
             write(store, partial(Work.put, key=Trouble.key(ill.what), row=trouble), pause=pause)
     current = {ill.what for ill in ills}
-    lost = {trouble.what for trouble in known.values()} - {_silence(*log) for log in heard}
+    last = {_silence(*log): _last(days) for log, days in heard.items()}
     for sort, trouble in known.items():
-        if trouble.what in current or (trouble.what in lost and trouble.what.startswith(_SILENCE)):
+        is_silent = trouble.what.startswith(_SILENCE) and last.get(trouble.what, 0) < trouble.since - SILENT_SECONDS
+        if trouble.what in current or is_silent:  # a log is heard again when it is, not when it is forgotten
             continue
         minutes = int((now - trouble.since) // 60)
         second.tell("callerid is well again", f"Over after {minutes:,} minutes: {trouble.text}")
@@ -97,7 +98,7 @@ def _silence(cloud: str, account: str, region: str) -> str:
 def _silent(heard: dict[tuple[str, str, str], list[Source]], now: float) -> Iterator[Ill]:
     """Yield the logs that used to be heard and are silent."""
     for log, days in sorted(heard.items()):
-        last = max(moment.epoch(source.last) for source in days if source.last)
+        last = _last(days)
         hours = ask.hours_before(days, last)
         limit = SILENT_SECONDS if hours >= BUSY_HOURS else QUIET_LOG_SECONDS if len(days) >= _REGULAR_DAYS else None
         if limit is not None and now - last > limit:
@@ -105,3 +106,7 @@ def _silent(heard: dict[tuple[str, str, str], list[Source]], now: float) -> Iter
             name = " ".join(filter(None, log))
             text = f"The watcher is blind: nothing from {name} since {moment.at(last)}, a log that was heard {usual}."
             yield Ill(_silence(*log), text)
+
+
+def _last(days: Sequence[Source]) -> float:
+    return max(moment.epoch(source.last) for source in days if source.last)
