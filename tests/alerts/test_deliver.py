@@ -12,7 +12,7 @@ from callerid.ledger.alert import Channel, Told
 from callerid.ledger.fold import Brief, look_after
 from callerid.ledger.outbox import Outbox
 from callerid.ledger.record import Recorder
-from callerid.ledger.rows import DAY
+from callerid.ledger.rows import COUNTS_KEPT, DAY
 from callerid.ledger.work import write
 from callerid.policy.book import Book
 from callerid.policy.load import parse
@@ -718,6 +718,78 @@ def test_a_claim_protects_a_message_even_without_the_channels_lease(desk):
     late = outbox.claim(desk.alert.key, NOW + 61)
     assert late is not None
     assert late.alert.doubtful == 1
+    outbox.posted(desk.alert.key, late, ts="1.0", channel="C0", now=NOW + 62)
+    assert outbox.claim(desk.alert.key, NOW + 200) is None
+    assert outbox.claim("0" * 20, NOW + 200) is None
+
+
+def test_a_sender_that_comes_back_after_its_claim_ran_out_says_nothing_of_the_message(desk):
+    desk.record(stranger(1))
+    key = desk.alert.key
+    outbox = Outbox(desk.store, lambda seconds: None)
+    first = outbox.claim(key, NOW)
+    second = outbox.claim(key, NOW + 61)
+    outbox.posted(key, first, ts="1.0", channel="C0", now=NOW + 62)
+    outbox.refused(key, first, error="ratelimited", at=NOW, doubtful=False)
+    assert (desk.alert.state, desk.alert.ts, desk.alert.error) == ("sending", None, None)
+    assert desk.store.expires[Alert.row(key)] is None
+    outbox.posted(key, second, ts="2.0", channel="C0", now=NOW + 63)
+    assert (desk.alert.state, desk.alert.ts) == ("sent", "2.0")
+    assert desk.store.expires[Alert.row(key)] == NOW + COUNTS_KEPT
+
+
+def test_a_channel_is_broken_since_it_first_was_and_until_it_takes_a_message(desk):
+    desk.record(stranger(1))
+    for answer in (Misconfigured("not_in_channel"), Misconfigured("invalid_auth"), Retry(30.0, "ratelimited")):
+        desk.slack.plan = [answer]
+        desk.deliver()
+        desk.later(901)
+    (channel,) = rows(desk.store, "channel", Channel)
+    assert (channel.broken, channel.broken_since) == ("invalid_auth", NOW)
+    desk.deliver()
+    (channel,) = rows(desk.store, "channel", Channel)
+    assert channel.broken is None
+    assert len(desk.slack.posts) == 1
+
+
+def test_a_channel_is_one_senders_until_it_is_given_back_or_the_lease_runs_out():
+    outbox = Outbox(MemoryStore(), lambda seconds: None)
+
+    def take(holder, now):
+        return outbox.lease("C1", holder, now=now, until=now + 60)
+
+    assert take("a", 0)
+    assert not take("b", 59)
+    assert take("a", 59)
+    assert not take("b", 118)
+    outbox.release("C1", "b")
+    assert not take("b", 118)
+    outbox.release("C1", "a")
+    assert take("b", 118)
+    assert take("a", 178)
+    outbox.hold("C1", until=300, broken=None, now=178)
+    assert not take("a", 299)
+    assert take("a", 300)
+
+
+def test_a_storm_names_the_gravest_and_most_frequent_first_and_its_whole_span(desk):
+    refused = {"errorCode": "AccessDenied", "responseElements": None}
+    desk.record(
+        *(other(who, who) | refused | {"eventTime": f"2026-11-02T03:{who:02}:00Z"} for who in range(10, 40)),
+        other(100, 20) | refused | {"eventTime": "2026-11-02T02:00:00Z"},
+        other(101, 1) | {"eventTime": "2026-11-02T06:00:00Z"},
+    )
+    desk.deliver()
+    (row,) = (alert for alert in rows(desk.store, "alert", Alert) if alert.members)
+    outbox = Outbox(desk.store, lambda seconds: None)
+    members = outbox.members(row)
+    assert [(member.alert.severity, member.tally.count) for member in members[:3]] == [
+        ("high", 1),
+        ("medium", 2),
+        ("medium", 1),
+    ]
+    tally = outbox.with_members(outbox.read(row.key)).tally
+    assert (tally.first, tally.last) == ("2026-11-02T02:00:00Z", "2026-11-02T06:00:00Z")
 
 
 def test_a_crash_at_any_step_of_recording_and_sending_loses_nothing(book):
