@@ -601,7 +601,8 @@ def test_a_message_that_is_gone_waits_from_then_on(desk):
         desk.later(60)
     desk.record(stranger(30))
     desk.slack.plan = [ThreadLost("message_not_found")]
-    assert desk.deliver().oldest_seconds == 0
+    found = desk.deliver()
+    assert (found.waiting, found.oldest_seconds) == (1, 0)
     desk.watch()
     assert desk.way.told == []
 
