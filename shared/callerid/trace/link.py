@@ -173,10 +173,13 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 def fits(link: Link, issue: Link, mark: Mark) -> bool:
     """Tell whether a call can have been made with what an issue of the same mark issued.
 
-    Ids of access keys are used again, years apart: when the session began tells them apart. A session has one
+    Ids of access keys are used again, years apart: when the session began tells them apart. Where one id stands for
+    all keys, as in logs that were made safe to share, the session's name must not be another's. A session has one
     key, so two that show different ones are different, whatever their names.
     """
-    if _of(link.uses, Sign.KEY).isdisjoint(_of(issue.makes, Sign.KEY)) and _has_both_keys(link, issue):
+    if mark.sign is Sign.KEY and _is_other_session(link, issue):
+        return False
+    if _differ(link, issue, Sign.KEY):
         return False
     if issue.time is None or (link.began is None and link.time is None):
         return mark.sign in (Sign.KEY, Sign.TOKEN)
@@ -201,8 +204,16 @@ def _of(marks: Iterable[Mark], sign: Sign) -> set[str]:
     return {mark.value for mark in marks if mark.sign is sign}
 
 
-def _has_both_keys(link: Link, issue: Link) -> bool:
-    return bool(_of(link.uses, Sign.KEY) and _of(issue.makes, Sign.KEY))
+def _is_other_session(link: Link, issue: Link) -> bool:
+    """Tell a session from another by its ARN, or, where one of them shows none, by role id and name."""
+    sign = Sign.SESSION if _of(link.uses, Sign.SESSION) and _of(issue.makes, Sign.SESSION) else Sign.ROLE_ID
+    return _differ(link, issue, sign)
+
+
+def _differ(link: Link, issue: Link, sign: Sign) -> bool:
+    """Tell whether both show a mark of a sort, and not the same one."""
+    used, made = _of(link.uses, sign), _of(issue.makes, sign)
+    return bool(used and made) and used.isdisjoint(made)
 
 
 def merged(links: Iterable[Link]) -> list[Link]:
