@@ -143,10 +143,19 @@ def test_what_several_fit_is_attested_of_none():
     assert [basis(call, call.uses[0], count) for count in (1, 2)] == [Basis.ATTESTED, Basis.CORRELATED]
 
 
-def test_two_keys_are_two_sessions_whatever_their_names():
-    call = one({"call": {**CALL, "key": "ASIAEXAMPLEEXAMPLE009"}})
+@pytest.mark.parametrize(
+    ("changes", "signs"),
+    [
+        ({}, [Sign.ROLE_ID]),
+        ({"began": "03:00:06"}, []),
+        ({"began": None}, []),
+    ],
+)
+def test_two_keys_are_two_sessions_unless_role_name_and_beginning_agree(changes, signs):
+    """A console makes its calls with keys of its own."""
+    call = one({"call": {**CALL, "key": "ASIAEXAMPLEEXAMPLE009", **changes}})
     issue = one({"assume": ISSUE})
-    assert not any(fits(call, issue, mark) for mark in call.uses)
+    assert [mark.sign for mark in call.uses if fits(call, issue, mark)] == signs
 
 
 def test_the_copies_of_one_call_add_what_the_other_leaves_out():

@@ -40,6 +40,8 @@ WEAKER = {
     "without keys the assumed role id and the beginning attest one session",
     "without keys two sessions of one name and second are two branches",
     "a switch of role leads to the user who switched",
+    "a console session, whose calls show keys of the console's own, leads back to its sign-in",
+    "another session of the same name and second is never attested, though its own AssumeRole is missing",
     "an exchange that names the role alone is inferred",
     "a call whose token was never logged goes on to the exchange",
 }

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from callerid import moment
-from callerid.trace.link import Basis, Link, Mark, Origin, Sign, basis, fits, merged, seconds
+from callerid.trace.link import Basis, Link, Mark, Origin, Sign, basis, fits, has_other_key, merged, seconds
 
 Span = tuple[str | None, str | None]
 """The earliest and the latest time, in RFC 3339; None leaves it open."""
@@ -87,8 +87,9 @@ def behind(link: Link, index: Index) -> list[Found]:
         issues = (issue for mark in some for issue in index.issues(mark, span) if fits(link, issue, mark))
         found = [issue for issue in _whole(issues, index) if issue.access_id != link.access_id]
         if found:
-            mark, count = some[0], len(found)
-            is_shared = basis(link, mark, 1) is Basis.ATTESTED
+            mark = some[0]
+            is_shared = basis(link, mark, 1) is Basis.ATTESTED and not any(has_other_key(link, one) for one in found)
+            count = len(found) if is_shared else 2
             return [Found(issue, basis(link, mark, count), sign, is_shared) for issue in found]
     return []
 

@@ -174,12 +174,12 @@ def fits(link: Link, issue: Link, mark: Mark) -> bool:
     """Tell whether a call can have been made with what an issue of the same mark issued.
 
     Ids of access keys are used again, years apart: when the session began tells them apart. Where one id stands for
-    all keys, as in logs that were made safe to share, the session's name must not be another's. A session has one
-    key, so two that show different ones are different, whatever their names.
+    all keys, as in logs that were made safe to share, the session's name must not be another's. Calls that show another
+    key than was issued are another session's, unless role, name and beginning agree: see :func:`has_other_key`.
     """
     if mark.sign is Sign.KEY and _is_other_session(link, issue):
         return False
-    if _differ(link, issue, Sign.KEY):
+    if has_other_key(link, issue) and (mark.sign is not Sign.ROLE_ID or link.began is None):
         return False
     if issue.time is None or (link.began is None and link.time is None):
         return mark.sign in (Sign.KEY, Sign.TOKEN)
@@ -189,6 +189,14 @@ def fits(link: Link, issue: Link, mark: Mark) -> bool:
     ends = (_until(issue.expiration) or issued + issue.lasts_s) + link.reach_s
     first = link.time or link.last or ""
     return issued - _SKEW_S <= seconds(link.last or first) and seconds(first) <= ends + _SKEW_S
+
+
+def has_other_key(link: Link, issue: Link) -> bool:
+    """Tell a call that shows another key than the one that was issued.
+
+    So do those of a console session, which the console makes with keys of its own, and nothing proves which it was.
+    """
+    return _differ(link, issue, Sign.KEY)
 
 
 def basis(link: Link, mark: Mark, candidates: int) -> Basis:
