@@ -134,6 +134,8 @@ _SKEW_S = 60
 """By how much the clocks of two services may differ, and a call's time from that of the session it began."""
 _SAME_S = 5
 """The same for a session that is told by its name: two of one name may begin in one minute."""
+_OF_ONE_NAME = frozenset((Sign.ON_BEHALF, Sign.PRINCIPAL))
+"""Marks that several tokens bear, with Google's own time on both sides: what was issued a minute later is another."""
 _BASES = {
     Sign.KEY: Basis.ATTESTED,
     Sign.TOKEN: Basis.ATTESTED,
@@ -188,7 +190,8 @@ def fits(link: Link, issue: Link, mark: Mark) -> bool:
         return abs(seconds(link.began) - issued) <= (_SKEW_S if mark.sign is Sign.KEY else _SAME_S)
     ends = (_until(issue.expiration) or issued + issue.lasts_s) + link.reach_s
     first = link.time or link.last or ""
-    return issued - _SKEW_S <= seconds(link.last or first) and seconds(first) <= ends + _SKEW_S
+    early_s = _SAME_S if mark.sign in _OF_ONE_NAME else _SKEW_S
+    return issued - early_s <= seconds(link.last or first) and seconds(first) <= ends + _SKEW_S
 
 
 def has_other_key(link: Link, issue: Link) -> bool:
