@@ -63,9 +63,10 @@ def _made_with(email: str, behind: tuple[str, ...], *, has_key: bool) -> tuple[M
     """Return the marks of the token that a call was made with, the strongest first.
 
     An account's call names who is behind it, and then the token is one that they asked for. Where it names nobody
-    any token of the account will do, and of a call with a key none.
+    any token of the account will do, and of a call with a key none. A third party that the entry does not name is
+    nobody: two of them would bear the same mark.
     """
-    others = [name for name in behind if name != email]
+    others = [name for name in behind if name not in (email, chain.THIRD_PARTY)]
     marks = [Mark(Sign.ON_BEHALF, f"{email} {name}") for name in others if email]
     marks += [Mark(Sign.PRINCIPAL, name) for name in others if chain.is_federated(name)]
     if email and not others and not has_key:
@@ -89,6 +90,8 @@ def origin_of(name: str | None) -> Origin | None:
     """Return who a call by a name leads to when nothing more is known."""
     if not name:
         return None
+    if name == chain.THIRD_PARTY:
+        return Origin(name, "third party that the entry does not name", is_end=False, basis=Basis.INFERRED)
     found = principal.parse(name)
     if found is not None:
         return origin_of_subject(found.subject, found.pool)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from callerid import moment
 from callerid.access import Cloud, Kind, Outcome
 from callerid.decode import decode
-from callerid.gcp import read
+from callerid.gcp import chain, read
 from callerid.gcp.caller import actor, each_once, origin_of, origin_of_subject, subject_of
 from callerid.gcp.claims import email_of
 from callerid.gcp.crossing import account_of, outcome_of, reader_of
@@ -246,7 +246,8 @@ def _impersonation(issue: Issue, method: str) -> Link:
     email = labels.email or next((name for name in named if name and "@" in name), None)
     unique_id = labels.unique_id or next((name for name in named if name and name.isdigit()), None)
     by = actor(issue.caller, email)
-    between = tuple(dict.fromkeys((*map(_account_name_or_email, issue.metadata.delegation), *by.behind)))
+    hops = (*map(_account_name_or_email, issue.metadata.delegation), *by.behind)
+    between = tuple(dict.fromkeys(name for name in hops if name != chain.THIRD_PARTY))
     return Link(
         cloud=CLOUD,
         kind=Kind.IMPERSONATION,
