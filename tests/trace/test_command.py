@@ -166,6 +166,24 @@ def test_a_graph_quotes_what_a_caller_chose(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("since", "until", "is_found"),
+    [
+        ("2026-11-02", None, True),
+        ("2026-11-02T00:00:00Z", "2026-11-02T00:00:00Z", True),
+        ("2026-11-02T00:00:00.25Z", "2026-11-02T00:00:00.25Z", True),
+        ("2026-11-02T00:00:00.26Z", None, False),
+        (None, "2026-11-02T00:00:00.24Z", False),
+        (None, "2026-11-01", False),
+    ],
+)
+def test_google_times_have_fractions_and_are_within_the_second_that_a_chain_shows(tmp_path, since, until, is_found):
+    path = tmp_path / "log.jsonl"
+    path.write_text(made.lines([{"google": {"id": "g1", "at": "2026-11-02T00:00:00.25Z", "by": "worker"}}]))
+    options = [*(("--since", since) if since else ()), *(("--until", until) if until else ())]
+    assert run("g1", str(path), *options).exit_code == int(not is_found)
+
+
+@pytest.mark.parametrize(
     ("since", "until", "count"),
     [(None, None, 3), ("2026-11-03", None, 2), ("2026-11-03", "2026-11-03T12:00", 1), (None, "2026-11-01", 0)],
 )

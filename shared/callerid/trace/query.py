@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from callerid.names import arn, principal
 from callerid.names.short import short
-from callerid.trace.link import Link, Mark, Sign
+from callerid.trace.link import Link, Mark, Sign, seconds
 
 _KEY = re.compile(r"A[SK]IA[A-Z0-9_]{12,124}", re.ASCII)
 _SHORT = re.compile(r"(?:role|user)/[^/:\s]+")
@@ -57,7 +57,13 @@ class Query(Struct, frozen=True):
         first, last = link.time, link.last or link.time
         if first is None or last is None:
             return False
-        return (self.since is None or last >= self.since) and (self.until is None or first <= self.until)
+        is_since = self.since is None or seconds(last) >= seconds(self.since)
+        return is_since and (self.until is None or seconds(first) < _end_of(self.until))
+
+
+def _end_of(until: str) -> float:
+    """Return when a time is over: of one without a fraction, as a chain shows it, the whole second is meant."""
+    return seconds(until) + (1 if "." not in until else 1e-6)
 
 
 def _short(name: str | None) -> str | None:
