@@ -83,6 +83,8 @@ def trace(
         click.echo(line)
     if index and not paths and not found.chains:
         click.echo("callerid: an index holds no single calls; with LOGS their ids are looked for too", err=True)
+    if format_ != "tree" and (more := run.more(found, limit)):
+        click.echo(f"callerid: {more:,} more chains; --since, --until and --limit choose among them", err=True)
     _end(found)
 
 

@@ -232,7 +232,11 @@ def shown(result: Result, format_: str, limit: int) -> Iterator[str]:
         if number > 1:
             yield ""
         yield from show.tree(chain, result.calls)
-    more = len(result.chains) - len(chains) + result.more
-    if more and format_ == "tree":
+    if format_ == "tree" and (count := more(result, limit)):
         yield ""
-        yield f"… {more:,} more of {printable(result.named)}; --since, --until and --limit choose among them"
+        yield f"… {count:,} more of {printable(result.named)}; --since, --until and --limit choose among them"
+
+
+def more(result: Result, limit: int) -> int:
+    """Return how many chains there are beside those that are printed."""
+    return max(0, len(result.chains) - limit) + result.more
