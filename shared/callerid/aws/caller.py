@@ -145,8 +145,10 @@ def _origin(who: Caller) -> Origin | None:
             return Origin(who.user_name, what, issuer or None) if who.user_name else None
         case "SAMLUser":
             return Origin(who.user_name, "SAML subject", who.identity_provider) if who.user_name else None
-        case "IAMUser" | "Root" if not _is_temporary(who):
-            return Origin(name, "IAM user" if who.type == "IAMUser" else "root user") if name else None
+        case "IAMUser":  # also by a temporary key: GetSessionToken and the console give a user their own alone
+            return Origin(name, "IAM user") if name else None
+        case "Root" if not _is_temporary(who):  # AssumeRoot's sessions say that they are root
+            return Origin(name, "root user") if name else None
         case "AWSService":
             return Origin(who.invoked_by, "AWS service") if who.invoked_by else None
         case "IdentityCenterUser":
