@@ -280,3 +280,12 @@ def test_of_all_stories_together_every_question_has_the_same_answer(tmp_path, in
     for query in sorted(names):
         logs = run.in_logs([str(path)], parse(query), forward=False)
         assert asked(query, path, index=index) == "".join(f"{line}\n" for line in run.shown(logs, "tree", 20))
+
+
+def test_the_journal_of_an_index_among_its_logs_is_no_log(log, tmp_path):
+    """Whether its process was ended or is still at work: nothing unreadable is told, and it is missed by no later one."""
+    index, journal = tmp_path / "kept.idx", tmp_path / "kept.idx-journal"
+    journal.write_text("x" * 1000)
+    assert (command("a1", tmp_path, "--index", index).stderr, command("a1", tmp_path, "--index", index).stderr) == ("", "")
+    journal.write_text("another")
+    assert command("a1", tmp_path, "--index", index).exit_code == 0

@@ -72,7 +72,8 @@ class KeptIndex(LogIndex):
         """Read what the index does not hold yet. What it holds of files that are gone stays."""
         with told(self._path):
             own = os.path.realpath(self._path)
-            paths = [path for path in paths if os.path.realpath(path) != own]
+            # SQLite keeps a journal beside the file, which another process's end may have left there.
+            paths = [path for path in paths if os.path.realpath(path) not in (own, f"{own}-journal")]
             missing = self._missing(paths)
             new = {path for path, _ in missing}
             self._read_before = [path for path in paths if path not in new]
