@@ -198,6 +198,14 @@ def test_a_day_is_a_whole_one():
     assert "2026-11-03T10:04:37Z AssumeRole" in run("arn:aws:iam::111111111111:role/deploy", LOGS, *day).stdout
 
 
+def test_a_record_of_the_last_second_that_can_be_written_is_traced_there_and_back(tmp_path):
+    path = tmp_path / "log.jsonl"
+    steps = [{name: {**fields, "at": "9999-12-31T23:59:59Z"} for name, fields in step.items()} for step in STORY]
+    steps[1]["call"]["began"] = "9999-12-31T23:59:59Z"
+    path.write_text(made.lines(steps))
+    assert "> with what AssumeRoleWithWebIdentity [a1] issued:\n└─ attested" in run("c1", str(path), "--forward").stdout
+
+
 def test_chains_beyond_the_limit_are_counted():
     found = run("100000000000000000001", LOGS, "--limit", "1").stdout
     assert found.endswith("\n\n… 2 more of 100000000000000000001; --since, --until and --limit choose among them\n")

@@ -25,6 +25,8 @@ BRANCHES = 20
 _LONGEST_S = 36 * 3600 + 12 * 3600
 """The longest session, and a token made at its end."""
 _SLACK_S = 120
+END_S = 253402300799.0
+"""The last second of the year 9999, beyond which no time is written."""
 
 
 class Index(Protocol):
@@ -101,11 +103,16 @@ def _before(link: Link) -> Span:
     if link.time is None:
         return None, None
     first, last = seconds(link.time), seconds(link.last or link.time)
-    return moment.at(max(0.0, first - _LONGEST_S - _SLACK_S)), moment.at(last + _SLACK_S)
+    return _at(first - _LONGEST_S - _SLACK_S), _at(last + _SLACK_S)
 
 
 def _around(middle: float, before: float, after: float) -> Span:
-    return moment.at(max(0.0, middle - before)), moment.at(middle + after)
+    return _at(middle - before), _at(middle + after)
+
+
+def _at(time_s: float) -> str:
+    """Return a time that can be written, whatever a record says of its own."""
+    return moment.at(min(max(0.0, time_s), END_S))
 
 
 def whole(links: Iterable[Link], index: Index) -> list[Link]:
@@ -210,7 +217,7 @@ class _Forward:
 def _after(link: Link) -> Span:
     if link.time is None:
         return None, None
-    return moment.at(max(0.0, seconds(link.time) - _SLACK_S)), moment.at(seconds(link.time) + _LONGEST_S)
+    return _at(seconds(link.time) - _SLACK_S), _at(seconds(link.time) + _LONGEST_S)
 
 
 def origins(step: Step) -> list[Origin]:

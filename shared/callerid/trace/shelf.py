@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from callerid import moment
 from callerid.access import Cloud
 from callerid.trace import words
-from callerid.trace.chain import Span
+from callerid.trace.chain import END_S, Span
 from callerid.trace.link import Link, Mark, Sign, seconds, together
 from callerid.trace.query import Query
 from callerid.trace.read import Kept, issuer_of, link_of, texts_of
@@ -51,8 +51,6 @@ _MOST = 16
 """Beyond so many texts reading every record costs less than looking for each."""
 _LONGEST_S, _HOUR_S = 36 * 3600, 3600
 """How far apart the calls of one session can be, and those without a session."""
-_END_S = 253402300799.0
-"""The last second of the year 9999, beyond which no time is written."""
 _OF_SPAN = "(first IS NULL OR (last >= ? AND first <= ?))"
 AWS, GOOGLE = Cloud.AWS.value, Cloud.GCP.value
 OF_AWS = frozenset((Sign.KEY, Sign.TOKEN, Sign.ROLE_ID, Sign.SESSION, Sign.OUTBOUND, Sign.ROLE, Sign.EVENT))
@@ -288,4 +286,4 @@ def _open(span: Span) -> tuple[str, str]:
 
 def _wider(span: Span, by_s: int) -> Span:
     first, last = span
-    return first and moment.at(max(0.0, seconds(first) - by_s)), last and moment.at(min(_END_S, seconds(last) + by_s))
+    return first and moment.at(max(0.0, seconds(first) - by_s)), last and moment.at(min(END_S, seconds(last) + by_s))
