@@ -211,7 +211,9 @@ def test_chains_beyond_the_limit_are_counted():
     assert found.endswith("\n\n… 2 more of 100000000000000000001; --since, --until and --limit choose among them\n")
 
 
-@pytest.mark.parametrize(("format_", "limit", "told"), [("jsonl", "1", True), ("dot", "1", True), ("jsonl", "3", False)])
+@pytest.mark.parametrize(
+    ("format_", "limit", "told"), [("jsonl", "1", True), ("dot", "1", True), ("jsonl", "3", False)]
+)
 def test_what_a_program_reads_is_not_short_without_a_word(format_, limit, told):
     found = run("100000000000000000001", LOGS, "--format", format_, "--limit", limit)
     assert ("callerid: 2 more chains; --since" in found.stderr) is told
