@@ -52,6 +52,13 @@ def test_nothing_is_fetched_and_nothing_has_a_style_or_handler_of_its_own(hostil
     assert "http:" not in re.sub(r"http-equiv|http://www.w3.org/2000/svg", "", hostile)
 
 
+def test_whatever_scrolls_sideways_can_be_reached_by_the_keyboard_and_has_a_name(hostile):
+    regions = re.findall(r'<div class="wide"[^>]*>', hostile)
+    assert len(regions) == 4
+    assert all(re.search(r'tabindex="0" role="region" aria-label="[^"]+"', region) for region in regions)
+    assert "<th></th>" not in hostile
+
+
 @given(st.text())
 def test_data_for_the_script_is_json_that_never_ends_its_element(text):
     data = str(_data([callers.Caller(text, text, listed=False)]))
