@@ -38,6 +38,22 @@ def test_logs_become_one_page_in_one_file(tmp_path):
     assert list(tmp_path.glob(".*.html*")) == []
 
 
+def test_days_that_the_page_has_no_room_for_are_told(tmp_path):
+    """A page has 400 days, and none of the future."""
+    times = ("2024-11-02T03:00:00Z", "2024-11-03T03:00:00Z", "2026-11-02T03:00:00Z", "2999-01-01T03:00:00Z")
+    (tmp_path / "x.jsonl").write_bytes(json_lines(*(record(number, eventTime=at) for number, at in enumerate(times))))
+    text = run(tmp_path / "x.jsonl", "-o", "-")
+    assert "1 of 1 judged accesses" in text
+    assert "Passed over: 3 days with records, after today or more than 400 days before the last." in text
+    assert "Passed over" not in run(tmp_path / "x.jsonl", "--since", "2026-01-01", "--until", "2026-12-31", "-o", "-")
+
+
+def test_the_page_says_which_copies_count_once(tmp_path):
+    """A copy of a later call in another file counts again."""
+    (tmp_path / "x.jsonl").write_bytes(json_lines(record(1)))
+    assert "1 record in 1 file, copies of a crossing or a finding counted once" in run(tmp_path / "x.jsonl", "-o", "-")
+
+
 def test_a_ledger_becomes_a_page(tmp_path):
     url = f"sqlite:///{tmp_path}/ledger.db"
     CliRunner().invoke(scan, [LOGS, "--policy", POLICY, "--ledger", url])

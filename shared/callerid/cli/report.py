@@ -187,7 +187,8 @@ def _of_logs(
     gc.enable()
     if tally.records and tally.records == tally.verdicts[Verdict.UNREADABLE]:
         raise WrongInputError("nothing readable in the logs; `callerid scan` says what was expected where")
-    number = f"{counted(tally.records, 'record')} in {counted(tally.files, 'file')}, copies of a call counted once"
+    number = f"{counted(tally.records, 'record')} in {counted(tally.files, 'file')}"
+    number += ", copies of a crossing or a finding counted once"
     passed = ", ".join(f"{count:,} {what}" for what, count in sorted(tally.passed_over.items()))
     return found, Origin(number, moment.at(now), book.digest if book else None, passed, tuple(tally.broken_off))
 

@@ -17,7 +17,9 @@ from callerid.ledger.sqlite import SqliteStore
 from callerid.ledger.store import Store
 from callerid.monitor import briefing
 from callerid.policy.book import Book
-from callerid.report.figures import Figures, figures
+from callerid.report.figures import MOST_DAYS, Figures, figures
+
+_LEFT_OUT = f"days with records, after today or more than {MOST_DAYS} days before the last"
 
 
 class _Keep:
@@ -61,6 +63,9 @@ def read(
             first, last = _bounds(keep.days, today)
             first, last = since or min(first, until or last), until or max(last, since or first)
             found = figures(store, since=first, until=last, today=today, book=book)
+            asked = {day for day in keep.days - {UNDATED} if (since or day) <= day <= (until or day)}
+            if left_out := len(asked.difference(found.days)):
+                tally.passed_over[_LEFT_OUT] = left_out
         finally:
             store.close()
     return found, tally
