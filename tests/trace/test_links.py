@@ -149,6 +149,7 @@ def test_what_several_fit_is_attested_of_none():
         ({}, [Sign.ROLE_ID]),
         ({"began": "03:00:06"}, []),
         ({"began": None}, []),
+        ({"by": "222222222222:r/s"}, []),
     ],
 )
 def test_two_keys_are_two_sessions_unless_role_name_and_beginning_agree(changes, signs):
