@@ -263,7 +263,7 @@ def test_whoever_changes_what_is_kept_changes_the_version():
     from callerid.gcp.link import Issue as GoogleIssue
     from callerid.trace.read import Calls
 
-    assert kept._VERSION == 1
+    assert kept._VERSION == 2
     assert [" ".join(one.__struct_fields__) for one in (AwsIssue, GoogleIssue, Calls)] == [
         "call service time record_id shared_id recipient is_refused caller request response switched_from source",
         "call service time record_id account is_refused caller resource_name labels request metadata source",

@@ -74,6 +74,7 @@ class _Request(Struct, frozen=True, omit_defaults=True):
     source_identity: str | None = field(name="sourceIdentity", default=None)
     token_id: str | None = field(name="webIdentityTokenId", default=None)
     target: str | None = field(name="targetPrincipal", default=None)
+    trust_anchor: str | None = field(name="trustAnchorArn", default=None)
     tags: tuple[Tag, ...] = ()
 
 
@@ -107,8 +108,10 @@ class Issue(Struct, frozen=True, array_like=True, tag="aws"):
         yield from (response.source_identity, response.token_id)
         yield from _issued(response.credentials, response.assumed)
         yield from _issued(None, response.federated)
+        yield from (tag.value for tag in request.tags)
         for one in response.sets[:1]:
             yield one.source_identity
+            yield _common_name(one.source_identity)
             yield from _issued(one.credentials, one.assumed)
 
 
@@ -136,6 +139,7 @@ _ISSUES: dict[str, tuple[str, Kind | None, int]] = {
 
 _NOTHING_ISSUED, _NO_SESSION, _NO_REQUEST = _Credentials(), _Session(), _Request()
 _POD_IDENTITY = "pods.eks.amazonaws.com"
+_COMMON_NAME = "CN="
 
 
 def issues(records: Sequence[Record]) -> list[int]:
@@ -228,7 +232,8 @@ def of_issue(issue: Issue) -> Link:
     after = response.source_identity or (found.source_identity if found else None) or request.source_identity
     is_denied = issue.is_refused or response.switch_role not in (None, "Success")
     role = role_without_path(request.role_arn or made)
-    names = (_session_name(made), request.session_name, role, after)
+    workload = _certificate(request, after) if kind is Kind.ROLES_ANYWHERE else _pod(request, who)
+    names = (_session_name(made), request.session_name, role, after, workload.name if workload else None)
     return Link(
         cloud=CLOUD,
         kind=kind,
@@ -249,7 +254,7 @@ def of_issue(issue: Issue) -> Link:
         lasts_s=most_s,
         before=None if kind is Kind.SWITCH_ROLE else own.before,
         after=(own.before if kind is Kind.SWITCH_ROLE else after) or None,
-        origin=_switch_origin(switched) if switched else _workload(request, who) or own.origin,
+        origin=_switch_origin(switched) if switched else workload or own.origin,
     )
 
 
@@ -294,10 +299,21 @@ def _switch_origin(switcher: str) -> Origin:
     return Origin(switcher, "session of unknown beginning", is_end=False, basis=Basis.INFERRED)
 
 
-def _workload(request: _Request, who: Caller) -> Origin | None:
+def _pod(request: _Request, who: Caller) -> Origin | None:
     """Return the pod that a session of EKS Pod Identity is for, which only its tags name."""
     if who.invoked_by != _POD_IDENTITY:
         return None
     tags = {tag.key: tag.value for tag in request.tags}
     namespace, account = tags.get("kubernetes-namespace"), tags.get("kubernetes-service-account")
     return Origin(f"{namespace}/{account}", "pod", tags.get("eks-cluster-arn")) if namespace and account else None
+
+
+def _certificate(request: _Request, source_identity: str | None) -> Origin | None:
+    """Return the certificate that a session of IAM Roles Anywhere is for, by its common name under its trust anchor."""
+    name = _common_name(source_identity)
+    return Origin(name, "certificate", request.trust_anchor) if name else None
+
+
+def _common_name(text: str | None) -> str | None:
+    """Return a certificate's common name, which is printed with and without ``CN=``."""
+    return (text or "").removeprefix(_COMMON_NAME) or None

@@ -23,7 +23,7 @@ from callerid.trace.query import Query
 from callerid.trace.shelf import SCHEMA, Shelf
 from callerid.trace.words import write_alphabet
 
-_APPLICATION, _VERSION = 0x63696478, 1
+_APPLICATION, _VERSION = 0x63696478, 2
 """How SQLite tells this file from any other, and what is kept in it: to be raised with every change of either."""
 _SETTINGS = "PRAGMA page_size = 16384; PRAGMA cache_size = -16384; PRAGMA synchronous = NORMAL;"
 _FILES = "CREATE TABLE file (path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID;"

@@ -176,8 +176,9 @@ def fits(link: Link, issue: Link, mark: Mark) -> bool:
     """Tell whether a call can have been made with what an issue of the same mark issued.
 
     Ids of access keys are used again, years apart: when the session began tells them apart. Where one id stands for
-    all keys or roles, as in logs that were made safe to share, the session's ARN must not be another's. Calls that show another
-    key than was issued are another session's, unless role, name and beginning agree: see :func:`has_other_key`.
+    all keys or roles, as in logs that were made safe to share, the session's ARN must not be another's. Calls that
+    show another key than was issued are another session's, unless role, name and beginning agree: see
+    :func:`has_other_key`.
     """
     if mark.sign in (Sign.KEY, Sign.ROLE_ID) and _is_other_session(link, issue):
         return False
