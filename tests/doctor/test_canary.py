@@ -6,7 +6,8 @@ import json
 import pytest
 
 from callerid import delivery
-from callerid.doctor.canary import WAIT_SECONDS, Clock, through_aws, through_google
+from callerid.alerts.clock import Clock
+from callerid.doctor.canary import WAIT_SECONDS, through_aws, through_google
 from callerid.doctor.check import State, run
 from callerid.doctor.ledger import examine
 from callerid.doctor.sample import canary

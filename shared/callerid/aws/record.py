@@ -55,7 +55,6 @@ class LogFile(Struct, frozen=True, gc=False):
 class SessionIssuer(Struct, frozen=True):
     """Whoever the temporary credentials were made for."""
 
-    type: str | None = None
     arn: str | None = None
 
 

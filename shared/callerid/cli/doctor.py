@@ -11,6 +11,7 @@ from functools import partial
 import click
 import msgspec
 
+from callerid.alerts.clock import Clock
 from callerid.cli.error import WrongInputError
 from callerid.doctor import aws_api, gcp_api
 from callerid.doctor.check import Finding, State, run, unknown
@@ -88,7 +89,7 @@ def _findings(
     if store is None:
         yield unknown("last records", "the ledger was not asked", "Give --ledger.")
         return
-    clock = sending.Clock(time.time, time.sleep)
+    clock = Clock(time.time, time.sleep)
     if canary and aws:
         yield from run("canary of AWS", partial(sending.through_aws, aws, store, clock, event_id=str(uuid.uuid4())))
     if canary and google:

@@ -54,7 +54,6 @@ class _Attributes(Struct, rename="pascal"):
 
 
 class _Mapping(Struct, rename="pascal"):
-    event_source_arn: str = ""
     state: str = ""
     state_transition_reason: str = ""
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from callerid import delivery
+from callerid.alerts.clock import Clock
 from callerid.doctor.aws_api import Aws
 from callerid.doctor.check import Finding, UnknownError, broken, ok
 from callerid.doctor.gcp_api import Google
@@ -25,13 +26,6 @@ from callerid.ledger.store import Store, UnavailableError
 WAIT_SECONDS = 180
 """Batch window, cold start and one retry after a minute fit twice."""
 PAUSE_SECONDS = 3
-
-
-class Clock(NamedTuple):
-    """What time it is, and how to let some pass."""
-
-    now: Callable[[], float]
-    pause: Callable[[float], object]
 
 
 class _Put(Struct, rename="pascal"):

@@ -66,9 +66,7 @@ class Subscription(Struct, rename="camel"):
         oidc_token: Token | None = None
 
     class DeadLetters(Struct, rename="camel"):
-        """Where what failed goes."""
-
-        dead_letter_topic: str = ""
+        """Where what failed goes; that there is such a place is all that is looked at."""
 
     topic: str = ""
     state: str = ""
