@@ -1,4 +1,4 @@
-"""Which findings fold into one message, and what a person needs to act on it.
+"""Which findings fold into one message, and what of a finding decides that: its rule, who, from where, to what.
 
 The key leaves out whatever differs from run to run (session names, addresses, times, branches), so a storm of
 one finding is one message; and keeps whether the cloud allowed it, so the first success after a hundred denials

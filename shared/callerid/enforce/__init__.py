@@ -1,5 +1,6 @@
 """The caller book as the clouds' own policies: what makes them refuse what callerid would flag.
 
-``aws`` and ``gcp`` plan, each for its cloud, one piece for each role, provider and account; ``json_``, ``commands`` and
-``terraform`` write the pieces down. What a cloud cannot express, or what would break, is a warning beside the piece.
+``aws`` and ``gcp`` plan, each for its cloud, one piece for each role, provider and account; ``commands`` and
+``terraform`` write the pieces down. What a cloud cannot express, or what would break, is a warning beside the piece:
+``warn``.
 """

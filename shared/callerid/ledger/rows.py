@@ -2,8 +2,8 @@
 
 What is told to people is in :mod:`callerid.ledger.alert`.
 
-A row without ``expires`` stays: what is pending is never forgotten. Times are seconds since 1970, but those of
-records, which are RFC 3339 in UTC as everywhere.
+Each goes in the end, ids after :data:`IDS_KEPT`, all others after :data:`COUNTS_KEPT`. Times are seconds since 1970,
+but those of records, which are RFC 3339 in UTC as everywhere.
 """
 
 from __future__ import annotations
