@@ -66,6 +66,11 @@ def account_of(entry: Entry) -> str | None:
     return labels.project_id if labels else None
 
 
+def account_name(resource: str | None) -> str | None:
+    """Return what follows ``serviceAccounts/``: an e-mail address or a unique id."""
+    return (resource or "").rpartition("serviceAccounts/")[2] or None
+
+
 def outcome_of(payload: Payload) -> tuple[Outcome, str | None]:
     """Return whether a call was allowed, and its status code in words where it was not.
 
@@ -162,7 +167,7 @@ def _impersonation(entry: Entry, payload: Payload) -> Access:
     labels = decode(Resource, entry.resource).labels
     request = decode(Request, payload.request)
     email = labels.email_id if labels else None
-    target = email or _account_name(request.name) or _account_name(payload.resource_name)
+    target = email or account_name(request.name) or account_name(payload.resource_name)
     actor = authentication.subject or authentication.email or None
     behind = chain.of(authentication, besides=(actor, target))
     origin = behind.first or actor
@@ -193,11 +198,6 @@ def _impersonation(entry: Entry, payload: Payload) -> Access:
             "signed-as-account" if method in ("SignBlob", "SignJwt") else None,
         ),
     )
-
-
-def _account_name(resource: str | None) -> str | None:
-    """Return what follows ``serviceAccounts/``: an e-mail address or a unique id."""
-    return (resource or "").rpartition("serviceAccounts/")[2] or None
 
 
 _CODES = {

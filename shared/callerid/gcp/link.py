@@ -22,7 +22,7 @@ from callerid.decode import decode
 from callerid.gcp import chain, read
 from callerid.gcp.caller import actor, each_once, origin_of, origin_of_subject, subject_of
 from callerid.gcp.claims import email_of
-from callerid.gcp.crossing import account_of, outcome_of, reader_of
+from callerid.gcp.crossing import account_name, account_of, is_crossing, outcome_of, reader_of
 from callerid.gcp.record import Authentication, Entry, Metadata, Payload
 from callerid.names import arn, principal
 from callerid.trace.link import Link, Mark, Sign, Source
@@ -33,17 +33,6 @@ _MOST_S = 12 * _HOUR_S
 """The longest that an account's token holds, where an organisation allows it; and a workforce session."""
 _LIFETIME = re.compile(r"([0-9]{1,6})(?:\.[0-9]+)?s", re.ASCII)
 _ROLE_SESSION = re.compile(r"AROA[A-Z0-9]+:.+", re.ASCII | re.DOTALL)
-_METHODS = frozenset(
-    (
-        "ExchangeToken",
-        "ExchangeOauthToken",
-        "WebSignIn",
-        "GenerateAccessToken",
-        "GenerateIdToken",
-        "SignBlob",
-        "SignJwt",
-    )
-)
 _SIGNS_IN = ("ExchangeOauthToken", "WebSignIn")
 
 
@@ -95,14 +84,8 @@ def issues(entries: Sequence[Entry]) -> list[int]:
 
 
 def _is_issue(payload: Payload) -> bool:
-    """Tell a call that may issue a token."""
-    return _issues(payload.method) and reader_of(payload) is not None
-
-
-@lru_cache(maxsize=4096)
-def _issues(method: str | None) -> bool:
-    """Tell a method that issues tokens; the service decides the rest."""
-    return method is not None and method.rpartition(".")[2] in _METHODS
+    """Tell a call that may issue a token: a crossing, each of which makes one."""
+    return is_crossing(payload.method) and reader_of(payload) is not None
 
 
 def calls(entries: Sequence[Entry]) -> Iterator[tuple[Raw, str, str]]:
@@ -242,7 +225,7 @@ def _of_subject(subject: str | None) -> tuple[Mark, ...]:
 
 def _impersonation(issue: Issue, method: str) -> Link:
     labels, request = issue.labels, issue.request
-    named = [_account_name(text) for text in (request.name, issue.resource_name)]
+    named = [account_name(text) for text in (request.name, issue.resource_name)]
     email = labels.email or next((name for name in named if name and "@" in name), None)
     unique_id = labels.unique_id or next((name for name in named if name and name.isdigit()), None)
     by = actor(issue.caller, email)
@@ -276,13 +259,8 @@ def _token_for(method: str, email: str | None, unique_id: str | None, between: t
     return tuple(marks)
 
 
-def _account_name(resource: str | None) -> str | None:
-    """Return what follows ``serviceAccounts/``: an e-mail address or a unique id."""
-    return (resource or "").rpartition("serviceAccounts/")[2] or None
-
-
 def _account_name_or_email(hop: str) -> str:
-    return _account_name(hop) or email_of(hop)
+    return account_name(hop) or email_of(hop)
 
 
 def _lifetime(text: str | None) -> int:

@@ -22,7 +22,7 @@ from callerid.gcp.record import ABSENT, Authentication, Entry, Payload, Resource
 from callerid.moment import utc
 from callerid.names import principal
 
-Key = tuple[int | bytes | bool | str | None, ...]
+CallKey = tuple[int | bytes | bool | str | None, ...]
 
 _REMEMBERED_BYTES = 4096
 """The longest parts by which a record is remembered: several times the usual, and memory has an end. A status can quote
@@ -35,7 +35,7 @@ https://cloud.google.com/iam/docs/audit-logging/examples-service-accounts
 """
 
 
-def call_keys(entries: Sequence[Entry]) -> list[Key | None]:
+def call_keys(entries: Sequence[Entry]) -> list[CallKey | None]:
     """Return for each entry all that its access depends on, its caller as a checksum; None where that is rare.
 
     The resource of an ordinary call is in no key, though a call by a federated identity itself shows it: the
@@ -56,7 +56,7 @@ def call_keys(entries: Sequence[Entry]) -> list[Key | None]:
     ]
 
 
-def _crossing_key(entry: Entry, payload: Payload) -> Key | None:
+def _crossing_key(entry: Entry, payload: Payload) -> CallKey | None:
     parts = (payload.status, payload.request, payload.metadata, entry.resource)
     if sum(map(len, parts)) > _REMEMBERED_BYTES:
         return None
