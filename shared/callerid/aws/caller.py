@@ -17,10 +17,9 @@ from callerid import moment
 from callerid.access import Cloud, Kind
 from callerid.aws.record import OnBehalfOf, SessionIssuer, is_service
 from callerid.decode import decode
-from callerid.names import arn
+from callerid.names import arn, principal
 from callerid.trace.link import Basis, Link, Mark, Origin, Sign
 
-GOOGLE = "accounts.google.com"
 _KEY = re.compile(r"[A-Z0-9_]{12,128}")
 """An id of an access key, in capitals: no secret key and no token looks like it."""
 
@@ -141,7 +140,7 @@ def _origin(who: Caller) -> Origin | None:
     match who.type:
         case "WebIdentityUser":
             issuer = arn.issuer_of(who.identity_provider)
-            what = "Google account" if issuer == GOOGLE else "OpenID Connect subject"
+            what = "Google account" if issuer == principal.ISSUER else "OpenID Connect subject"
             return Origin(who.user_name, what, issuer or None) if who.user_name else None
         case "SAMLUser":
             return Origin(who.user_name, "SAML subject", who.identity_provider) if who.user_name else None

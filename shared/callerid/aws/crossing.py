@@ -8,11 +8,8 @@ from callerid.access import Access
 from callerid.aws.assume import role_chain, switch_role
 from callerid.aws.federation import saml, web_identity
 from callerid.aws.grant import federation_token, outbound_token, portal, root_session
-from callerid.aws.record import Record, UserIdentity, identity_of, is_service
+from callerid.aws.record import POD_IDENTITY, ROLES_ANYWHERE, Record, UserIdentity, identity_of, is_service
 from callerid.aws.workload import pod_identity, pod_token, roles_anywhere, roles_anywhere_session
-
-_POD_IDENTITY = "pods.eks.amazonaws.com"
-_ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 
 Reader = Callable[[Record], Access]
 
@@ -35,19 +32,16 @@ def reader_of(record: Record) -> Reader | None:
 
 def _is_service_itself(identity: UserIdentity) -> bool:
     """Tell an AWS service that acts for itself. Two services carry a workload's identity and are not exempt."""
-    if identity.invoked_by in (_POD_IDENTITY, _ROLES_ANYWHERE):
+    if identity.invoked_by in (POD_IDENTITY, ROLES_ANYWHERE):
         return False
     return identity.type == "AWSService" or (identity.type is None and is_service(identity.invoked_by))
 
 
 def _assume_role(record: Record) -> Access:
-    match identity_of(record).invoked_by:
-        case "pods.eks.amazonaws.com":
-            return pod_identity(record)
-        case "rolesanywhere.amazonaws.com":
-            return roles_anywhere_session(record)
-        case _:
-            return role_chain(record)
+    by = identity_of(record).invoked_by
+    if by == POD_IDENTITY:
+        return pod_identity(record)
+    return roles_anywhere_session(record) if by == ROLES_ANYWHERE else role_chain(record)
 
 
 _STS = "sts.amazonaws.com"
@@ -61,7 +55,7 @@ READERS: dict[str, tuple[str, Reader]] = {
     "GetWebIdentityToken": (_STS, outbound_token),
     "SwitchRole": ("signin.amazonaws.com", switch_role),
     "AssumeRoleForPodIdentity": ("eks-auth.amazonaws.com", pod_token),
-    "CreateSession": (_ROLES_ANYWHERE, roles_anywhere),
+    "CreateSession": (ROLES_ANYWHERE, roles_anywhere),
     "GetRoleCredentials": ("sso.amazonaws.com", portal),
 }
 """The reader of each call, with the service that writes it: ``CreateSession`` is also S3's and CloudShell's."""

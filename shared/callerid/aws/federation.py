@@ -10,11 +10,10 @@ from functools import lru_cache
 from callerid.access import Access, Claim, Cloud, Form, Kind, Scope, findings
 from callerid.aws.call import Call, arn_claims, call_of
 from callerid.aws.record import Record, UserIdentity
-from callerid.names import arn, github
+from callerid.names import arn, github, principal
 
-GOOGLE = "accounts.google.com"
 _PUBLIC_ISSUERS = frozenset(
-    (github.ISSUER, GOOGLE, "gitlab.com", "app.terraform.io", "agent.buildkite.com", "oidc.vercel.com")
+    (github.ISSUER, principal.ISSUER, "gitlab.com", "app.terraform.io", "agent.buildkite.com", "oidc.vercel.com")
 )
 
 
@@ -58,7 +57,7 @@ def _subject_claims(subject: str | None, issuer: str) -> tuple[Claim, ...]:
     if not subject or not issuer:
         return ()
     oidc = Claim(Form.OIDC, subject, issuer)
-    return (Claim(Form.GOOGLE_SERVICE_ACCOUNT, subject), oidc) if issuer == GOOGLE else (oidc,)
+    return (Claim(Form.GOOGLE_SERVICE_ACCOUNT, subject), oidc) if issuer == principal.ISSUER else (oidc,)
 
 
 def _audience(identity: UserIdentity) -> str | None:

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from callerid import moment
 from callerid.access import Cloud, Kind, Outcome
-from callerid.aws.caller import GOOGLE, Attributes, Caller, actor, key_id, made_with_arn, role_without_path
-from callerid.aws.record import Additional, Record, Tag
+from callerid.aws.caller import Attributes, Caller, actor, key_id, made_with_arn, role_without_path
+from callerid.aws.record import POD_IDENTITY, ROLES_ANYWHERE, Additional, Record, Tag
 from callerid.decode import decode
-from callerid.names import arn
+from callerid.names import arn, principal
 from callerid.trace.link import Basis, Link, Mark, Origin, Sign, Source
 
 CLOUD = Cloud.AWS
@@ -133,12 +133,11 @@ _ISSUES: dict[str, tuple[str, Kind | None, int]] = {
     "GetSessionToken": (_STS, None, _FEDERATION_S),
     "GetWebIdentityToken": (_STS, Kind.OUTBOUND_TOKEN, _HOUR_S),
     "SwitchRole": ("signin.amazonaws.com", Kind.SWITCH_ROLE, _ROLE_S),
-    "CreateSession": ("rolesanywhere.amazonaws.com", Kind.ROLES_ANYWHERE, _ROLE_S),
+    "CreateSession": (ROLES_ANYWHERE, Kind.ROLES_ANYWHERE, _ROLE_S),
 }
 
 
 _NOTHING_ISSUED, _NO_SESSION, _NO_REQUEST = _Credentials(), _Session(), _Request()
-_POD_IDENTITY = "pods.eks.amazonaws.com"
 _COMMON_NAME = "CN="
 
 
@@ -226,7 +225,7 @@ def of_issue(issue: Issue) -> Link:
     credentials = response.credentials or (found.credentials if found else None) or _NOTHING_ISSUED
     session = response.assumed or response.federated or (found.assumed if found else None) or _NO_SESSION
     # What an answer shows of the session is all that the request could add, but for a token and a pod's tags.
-    is_told = session.arn is not None and kind is Kind.ASSUME_ROLE and who.invoked_by != _POD_IDENTITY
+    is_told = session.arn is not None and kind is Kind.ASSUME_ROLE and who.invoked_by != POD_IDENTITY
     request = _NO_REQUEST if is_told else issue.request
     made = session.arn or (who.arn if kind is Kind.SWITCH_ROLE else None) or request.role_arn or request.target
     after = response.source_identity or (found.source_identity if found else None) or request.source_identity
@@ -288,7 +287,7 @@ def _token(request: _Request) -> tuple[Mark, ...]:
 
 def _web_subject(who: Caller) -> tuple[Mark, ...]:
     """Return the mark of a Google account's token: its unique id, which arrives as the subject."""
-    is_google = who.identity_provider is not None and arn.issuer_of(who.identity_provider) == GOOGLE
+    is_google = who.identity_provider is not None and arn.issuer_of(who.identity_provider) == principal.ISSUER
     return (Mark(Sign.UNIQUE_ID, who.user_name),) if is_google and who.user_name else ()
 
 
@@ -301,7 +300,7 @@ def _switch_origin(switcher: str) -> Origin:
 
 def _pod(request: _Request, who: Caller) -> Origin | None:
     """Return the pod that a session of EKS Pod Identity is for, which only its tags name."""
-    if who.invoked_by != _POD_IDENTITY:
+    if who.invoked_by != POD_IDENTITY:
         return None
     tags = {tag.key: tag.value for tag in request.tags}
     namespace, account = tags.get("kubernetes-namespace"), tags.get("kubernetes-service-account")

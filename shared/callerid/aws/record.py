@@ -18,6 +18,8 @@ from callerid.decode import decode
 
 ABSENT = Raw()
 """Raw JSON that is not there."""
+POD_IDENTITY, ROLES_ANYWHERE = "pods.eks.amazonaws.com", "rolesanywhere.amazonaws.com"
+"""The two services that carry a workload's identity to STS; all others act for themselves."""
 
 # The order is that in which CloudTrail writes the fields, in which msgspec finds them fastest.
 

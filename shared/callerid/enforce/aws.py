@@ -16,7 +16,7 @@ from callerid.access import Access, Cloud, Kind
 from callerid.enforce.piece import Piece, Plan, end_of, is_current, todo
 from callerid.enforce.warn import is_foreign, of_role
 from callerid.names import arn, glob
-from callerid.policy.book import Book
+from callerid.policy.book import GOOGLE, Book
 from callerid.policy.identity import without_path
 from callerid.policy.model import Demand, Requirement
 from callerid.refusal import trust
@@ -193,7 +193,7 @@ def _is_pod(statement: Statement) -> bool:
 
 def _is_google(statement: Statement) -> bool:
     """Tell Google's tokens, which carry no source identity, so that none can be set."""
-    return bool(statement["Principal"].get("Federated") == "accounts.google.com")
+    return bool(statement["Principal"].get("Federated") == GOOGLE)
 
 
 def _has_roles(statement: Statement) -> bool:

@@ -15,6 +15,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+ISSUER = "accounts.google.com"
+"""The issuer of the tokens of Google's service accounts and users."""
+
 _PRINCIPAL = re.compile(r"(?://)?principal://iam\.googleapis\.com/(.+?)/subjects?/(.+)", re.DOTALL)
 _GKE_POOL = re.compile(r"projects/[^/]+/locations/global/workloadIdentityPools/([^/]+\.(?:svc|hub)\.id\.goog)")
 _GKE_SUBJECT = re.compile(r"ns/([^/]+)/sa/([^/]+)")

@@ -20,8 +20,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 REMEMBERED = 8192
 """Answers that a book keeps of each kind: callers and targets repeat, matching patterns costs more."""
-GOOGLE = "accounts.google.com"
-"""The issuer of the tokens of Google's service accounts and users."""
+GOOGLE = principal.ISSUER
 
 
 class Entry(NamedTuple):
