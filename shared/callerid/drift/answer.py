@@ -17,6 +17,11 @@ class Answer(NamedTuple):
         """Return the opposite; not known stays so."""
         return self if self.truth is None else Answer(not self.truth)
 
+    @property
+    def hangs(self) -> str:
+        """Return in words what one that can't be told hangs on."""
+        return f"hangs on {', '.join(sorted(self.doubts))}"
+
 
 YES, NO = Answer(truth=True), Answer(truth=False)
 

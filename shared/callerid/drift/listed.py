@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from callerid.drift.strangers import BUILT_IN, Providers, audiences
+from callerid.drift.strangers import Providers, audiences
 from callerid.drift.trust import Trust
 from callerid.drift.visitors import STRANGER, Visitor, certificate, exemplars, person, pod, saml, web
 from callerid.names import arn, glob
@@ -13,6 +13,7 @@ from callerid.policy.book import GOOGLE
 from callerid.policy.identity import without_path
 from callerid.policy.model import Identity
 from callerid.refusal.allowed import Allowed, names_of, spelled
+from callerid.refusal.trust import BUILT_IN
 
 
 def listed(one: Allowed, role: str, trust: Trust, providers: Providers, now: datetime) -> Iterator[Visitor]:

@@ -127,17 +127,13 @@ def _first(asked: list[tuple[Answer, Access, str]], sort: Sort, target: str, aga
             return
     for answer, why, who in strange:
         if why is not None:
-            yield Drift(Sort.UNSURE, "gcp", target, _hangs(answer), who)
+            yield Drift(Sort.UNSURE, "gcp", target, answer.hangs, who)
             return
-
-
-def _hangs(answer: Answer) -> str:
-    return f"hangs on {', '.join(sorted(answer.doubts))}"
 
 
 def _dead(answer: Answer, target: str, caller: Caller, why: str) -> Iterator[Drift]:
     if answer.truth is None:
-        yield Drift(Sort.UNSURE, "gcp", target, _hangs(answer), caller=caller.name)
+        yield Drift(Sort.UNSURE, "gcp", target, answer.hangs, caller=caller.name)
     elif not answer.truth:
         yield Drift(Sort.DEAD, "gcp", target, why, caller=caller.name)
 

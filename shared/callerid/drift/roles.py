@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from callerid.access import Access, Cloud, Kind
+from callerid.drift.answer import unknown
 from callerid.drift.compare import Comparison, Drift, Sort, complaint, strict
 from callerid.drift.listed import listed
 from callerid.drift.strangers import strangers
@@ -136,8 +137,7 @@ def _wide(role: str, trust: Trust, visitors: Iterable[Visitor], against: Against
             if answer.truth:
                 found[visitor.via] = Drift(sort, "aws", role, why, visit.told)
                 break
-            hangs = f"hangs on {', '.join(sorted(answer.doubts))}"
-            doubts.setdefault(visitor.via, Drift(Sort.UNSURE, "aws", role, hangs, visit.told))
+            doubts.setdefault(visitor.via, Drift(Sort.UNSURE, "aws", role, answer.hangs, visit.told))
     yield from found.values()
     yield from (doubt for via, doubt in doubts.items() if via not in found)
 
@@ -173,7 +173,7 @@ def _dead(role: str, trust: Trust, several: list[Allowed], against: Against) -> 
                     return
                 doubts |= answer.doubts
     if doubts:
-        yield Drift(Sort.UNSURE, "aws", role, f"hangs on {', '.join(sorted(doubts))}", caller=caller.name)
+        yield Drift(Sort.UNSURE, "aws", role, unknown(*doubts).hangs, caller=caller.name)
         return
     if tried and not admitted:
         return  # the book's own requirements can't be met, so neither lets it in

@@ -25,9 +25,8 @@ from callerid.drift.visitors import (
 )  # fmt: skip
 from callerid.names import arn, github
 from callerid.policy.book import GOOGLE
+from callerid.refusal.trust import BUILT_IN
 
-BUILT_IN = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
-"""Issuers that AWS knows without a provider of the account's own."""
 _NOBODYS = "999999999999"
 _NOT_GOOGLES = "999999999999999999999"
 _ORGANISATION = ("aws:principalorgid", "aws:principalorgpaths")

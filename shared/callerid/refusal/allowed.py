@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from callerid.access import Access, Kind
-from callerid.names import github, glob, principal
+from callerid.names import arn, github, glob, principal
 from callerid.policy.book import Book, Entry, is_provider, is_target
 from callerid.policy.identity import subject_of
 from callerid.policy.model import Caller, Identity, Oidc, Reach
@@ -68,12 +68,7 @@ def _is_open(reach: Reach) -> bool:
 
 def is_workflow(identity: Identity) -> bool:
     """Tell an identity of GitHub's, whose subjects have two forms."""
-    return identity.oidc is not None and github.is_issuer(github_issuer(identity.oidc))
-
-
-def github_issuer(oidc: Oidc) -> str:
-    """Return an issuer as it is compared."""
-    return oidc.issuer.removeprefix("https://").rstrip("/")
+    return identity.oidc is not None and github.is_issuer(arn.issuer_of(identity.oidc.issuer))
 
 
 def is_wide(identity: Identity) -> bool:

@@ -28,7 +28,7 @@ _SIGN_IN = {
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_saml_assertions.html
 """
-_BUILT_IN = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
+BUILT_IN = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
 """Issuers that AWS knows by themselves, without a provider of the account's own."""
 PODS = "pods.eks.amazonaws.com"
 _CERTIFICATES = "rolesanywhere.amazonaws.com"
@@ -103,7 +103,7 @@ def _oidc(issuer: str, reach: Reach, found: list[Allowed], role: arn.Principal) 
     condition = _strings(f"{issuer}:sub", ids + subjects)
     for key, values in (("aud", [reach.audience] if reach.audience else ids), ("oaud", [reach.oaud])):
         condition = _joined(_strings(f"{issuer}:{key}", [value for value in values if value]), condition)
-    own = issuer if issuer in _BUILT_IN else f"arn:{role.partition}:iam::{role.account}:oidc-provider/{issuer}"
+    own = issuer if issuer in BUILT_IN else f"arn:{role.partition}:iam::{role.account}:oidc-provider/{issuer}"
     return _allow({"Federated": reach.provider or own}, "sts:AssumeRoleWithWebIdentity", condition)
 
 
