@@ -25,6 +25,10 @@ class Verdict(Word):
 
 FINDINGS = frozenset((Verdict.ANONYMOUS, Verdict.UNEXPECTED))
 """The verdicts worth telling a person: nobody named, or somebody unexpected."""
+JUDGED = (Verdict.IDENTIFIED, Verdict.ANONYMOUS, Verdict.UNEXPECTED, Verdict.UNATTRIBUTABLE, Verdict.NAMED)
+"""What the share with a name is a share of: every access that was judged, attempts too."""
+WITH_A_NAME = (Verdict.IDENTIFIED, Verdict.UNEXPECTED, Verdict.NAMED)
+"""Those that say who it was; that nobody expected the caller does not take the name away."""
 
 
 class Severity(Word):

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from callerid.access import Cloud, Kind
-from callerid.judgement import Severity, Verdict
+from callerid.judgement import JUDGED, WITH_A_NAME, Severity, Verdict
 from callerid.ledger import ask
 from callerid.ledger.outbox import Counts
 from callerid.ledger.part import UNDATED
@@ -24,10 +24,6 @@ DAYS_SHOWN = 91
 MOST_DAYS = 400
 """What the ledger keeps counts for; also what a log with absurd dates can stretch a period to."""
 HOURS = 24
-WITH_A_NAME = (Verdict.IDENTIFIED, Verdict.NAMED, Verdict.UNEXPECTED)
-"""Verdicts that say who it was; that the caller is not expected does not take the name away."""
-JUDGED = (*WITH_A_NAME, Verdict.ANONYMOUS, Verdict.UNATTRIBUTABLE)
-"""What the share is a share of: every access that was judged, attempts too."""
 CALLS = (Kind.SESSION_USE, Kind.DELEGATED_USE, Kind.DIRECT_USE, Kind.KEY_USE)
 """Kinds of calls within a session; every other kind is a crossing, which makes a session or a token."""
 

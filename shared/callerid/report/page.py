@@ -17,9 +17,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from callerid import __version__
-from callerid.judgement import Verdict
+from callerid.judgement import JUDGED, Verdict
 from callerid.report import callers, chains, charts, names, told
-from callerid.report.figures import HOURS, JUDGED, Figures, Heard, Share, of_verdict, share
+from callerid.report.figures import HOURS, Figures, Heard, Share, of_verdict, share
 from callerid.report.picture import picture
 from callerid.trace.run import Result
 from callerid.trace.show import CALLS_SHOWN

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from callerid import moment
 from callerid.access import Outcome
-from callerid.judgement import FINDINGS, Verdict
+from callerid.judgement import FINDINGS, JUDGED, WITH_A_NAME, Verdict
 from callerid.ledger import ask
 from callerid.ledger.alert import Alert
 from callerid.ledger.outbox import Counts
@@ -32,9 +32,6 @@ STALE_DAYS = 30
 EXPIRING_DAYS = 30
 _USUAL = 2
 """In one of so many earlier weeks an hour was heard: then it is one in which this log is usually heard."""
-JUDGED = (Verdict.IDENTIFIED, Verdict.ANONYMOUS, Verdict.UNEXPECTED, Verdict.UNATTRIBUTABLE, Verdict.NAMED)
-_NAMED = (Verdict.IDENTIFIED, Verdict.UNEXPECTED, Verdict.NAMED)
-"""The record says who: that nobody expected them is another question."""
 
 
 class Observed(Struct, frozen=True):
@@ -74,7 +71,7 @@ class Totals(Struct):
         """Return the share of judged accesses that name their caller; None where none was judged."""
         counts = self.verdicts.get(cloud, Counter()) if cloud else self.whole
         judged = self.judged(cloud)
-        return sum(counts[verdict] for verdict in _NAMED) / judged if judged else None
+        return sum(counts[verdict] for verdict in WITH_A_NAME) / judged if judged else None
 
 
 class Told(Struct):

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from callerid.judgement import Verdict
+from callerid.judgement import JUDGED, Verdict
 from callerid.names.printable import printable
 from callerid.summary import words
-from callerid.summary.figures import JUDGED, Summary
+from callerid.summary.figures import Summary
 from callerid.summary.layout import aligned
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~@&-])")
