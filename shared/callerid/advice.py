@@ -16,6 +16,7 @@ from callerid.finding import rule
 from callerid.judge import judge
 from callerid.judgement import Judgement, Verdict
 from callerid.ledger.alert import Advice
+from callerid.names.short import cut
 from callerid.nearest import Difference, nearest
 from callerid.policy.book import Book
 from callerid.refusal import aws, gcp
@@ -58,10 +59,7 @@ def _difference(part: Judgement, code: str, book: Book) -> Difference | None:
 
 
 def _cut(text: str | None) -> str | None:
-    if text is None or len(text) <= _LONGEST_NAME:
-        return text
-    half = _LONGEST_NAME // 2
-    return f"{text[:half]}…{text[-half + 1 :]}"
+    return cut(text, _LONGEST_NAME) if text is not None else None
 
 
 def _refuse(part: Judgement, code: str, book: Book) -> str | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from callerid.alerts.text import visible
 from callerid.judgement import FINDINGS, Line, Severity, Verdict
+from callerid.names.short import cut
 
 MOST = 200
 """Rows: a comment on GitHub holds 65,536 characters."""
@@ -87,8 +88,5 @@ def code(text: str) -> str:
     A backtick becomes one that is none, and a pipe one that ends no cell: neither has an escape that every
     Markdown knows.
     """
-    name = visible(text)
-    if len(name) > LONGEST:
-        name = f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 + 1 :]}"
-    name = name.replace("`", "ˋ").replace("|", "¦").replace("\\", "＼")
+    name = cut(visible(text), LONGEST).replace("`", "ˋ").replace("|", "¦").replace("\\", "＼")
     return f"`{name}`"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from callerid.names.short import cut
 from callerid.trace.link import Basis, Origin
 
 KEPT = 4
@@ -35,7 +36,8 @@ def gathered(kept: tuple[Traced, ...], more: Iterable[Traced]) -> tuple[Traced, 
     """Return origins with further ones, each once and by its first record; beyond :data:`KEPT` they are left out."""
     found = {_who(one): one for one in kept}
     for one in more:
-        origin = replace(one.origin, name=_cut(one.origin.name), issuer=_cut(one.origin.issuer or "") or None)
+        name, issuer = (cut(text or "", _LONGEST_NAME) for text in (one.origin.name, one.origin.issuer))
+        origin = replace(one.origin, name=name, issuer=issuer or None)
         short = replace(one, origin=origin)
         found.setdefault(_who(short), short)
     return tuple(found.values())[:KEPT]
@@ -44,10 +46,3 @@ def gathered(kept: tuple[Traced, ...], more: Iterable[Traced]) -> tuple[Traced, 
 def _who(traced: Traced) -> tuple[str, str, str | None]:
     origin = traced.origin
     return origin.name, origin.what, origin.issuer
-
-
-def _cut(text: str) -> str:
-    if len(text) <= _LONGEST_NAME:
-        return text
-    half = _LONGEST_NAME // 2
-    return f"{text[:half]}…{text[-half + 1 :]}"

@@ -8,6 +8,14 @@ from typing import NamedTuple
 from callerid.names import arn
 
 
+def cut(text: str, most: int) -> str:
+    """Return a text without as much of its middle as is too long: both ends tell names apart."""
+    if len(text) <= most:
+        return text
+    head = most // 2
+    return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
+
+
 class Short(NamedTuple):
     """A name for people, and the AWS account that it is in where it has one."""
 

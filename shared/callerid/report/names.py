@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from callerid.access import Cloud
 from callerid.alerts.text import visible
+from callerid.names.short import cut
 from callerid.names.short import short as short_name
 
 NAME = 120
@@ -27,14 +28,6 @@ class Name(NamedTuple):
 def whole(text: str | None) -> str:
     """Return a text from a log with every sign visible; empty where there is none."""
     return cut(visible(text or ""), WHOLE)
-
-
-def cut(text: str, most: int) -> str:
-    """Return a text without as much of its middle as is too long."""
-    if len(text) <= most:
-        return text
-    head = most // 2
-    return f"{text[:head]}…{text[len(text) - (most - head - 1) :]}"
 
 
 def short(text: str) -> Name:

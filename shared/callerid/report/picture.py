@@ -16,6 +16,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from msgspec import Struct, field
 
+from callerid.names.short import cut
 from callerid.report import names
 from callerid.report.callers import key_of, step
 from callerid.report.figures import CALLS, Flow
@@ -234,10 +235,10 @@ def _box(box: Box, at: int) -> Markup:
         f"{box.height:.1f}",
         _COLUMNS[at] + 10,
         f"{middle - 4:.1f}",
-        names.cut(label.text, _CHARS),
+        cut(label.text, _CHARS),
         _COLUMNS[at] + 10,
         f"{middle + 12:.1f}",
-        names.cut(_short_said(box, label.beside), _CHARS + 6),
+        cut(_short_said(box, label.beside), _CHARS + 6),
         f"{label.text}, {label.beside}: {_said(box.number, box.findings)}",
     )
 
