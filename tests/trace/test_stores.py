@@ -6,9 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from callerid.cli import main
+from callerid.ledger.part import CALLS
 from callerid.ledger.sessions import Sessions
 from callerid.ledger.url import connect
-from callerid.report.figures import CALLS
 from callerid.trace import run, show
 from callerid.trace.chain import back
 from callerid.trace.index import LogIndex

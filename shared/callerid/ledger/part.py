@@ -21,8 +21,8 @@ from callerid.ledger.rows import Route, digest, owner_of
 from callerid.trace.held import Held
 
 UNDATED = "undated"
-_CALLS = (Kind.SESSION_USE, Kind.DELEGATED_USE, Kind.DIRECT_USE, Kind.KEY_USE)
-"""Kinds of which one session makes thousands."""
+CALLS = (Kind.SESSION_USE, Kind.DELEGATED_USE, Kind.DIRECT_USE, Kind.KEY_USE)
+"""Kinds of calls within a session, which makes thousands of them; every other kind makes a session or a token."""
 _HOUR = len("2026-11-02T03")
 _DAY = len("2026-11-02")
 
@@ -106,7 +106,7 @@ def is_kept_by_id(judgement: Judgement) -> bool:
     access = judgement.access
     if judgement.verdict in FINDINGS:
         return True
-    return access.kind is not None and access.kind not in _CALLS and access.scope not in (Scope.NEVER, Scope.REQUIRED)
+    return access.kind is not None and access.kind not in CALLS and access.scope not in (Scope.NEVER, Scope.REQUIRED)
 
 
 def route_of(judgement: Judgement) -> Route:

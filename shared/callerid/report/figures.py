@@ -10,11 +10,11 @@ from typing import NamedTuple, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from callerid.access import Cloud, Kind
+from callerid.access import Cloud
 from callerid.judgement import JUDGED, WITH_A_NAME, Severity, Verdict
 from callerid.ledger import ask
 from callerid.ledger.outbox import Counts
-from callerid.ledger.part import UNDATED
+from callerid.ledger.part import CALLS, UNDATED
 from callerid.ledger.rows import Aside, Count, Route, Seen, Source
 from callerid.ledger.store import Store
 from callerid.policy.book import Book
@@ -24,8 +24,6 @@ DAYS_SHOWN = 91
 MOST_DAYS = 400
 """What the ledger keeps counts for; also what a log with absurd dates can stretch a period to."""
 HOURS = 24
-CALLS = (Kind.SESSION_USE, Kind.DELEGATED_USE, Kind.DIRECT_USE, Kind.KEY_USE)
-"""Kinds of calls within a session; every other kind is a crossing, which makes a session or a token."""
 
 T = TypeVar("T", bound=Struct)
 

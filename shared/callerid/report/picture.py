@@ -16,10 +16,11 @@ from typing import NamedTuple
 from markupsafe import Markup
 from msgspec import Struct, field
 
+from callerid.ledger.part import CALLS
 from callerid.names.short import cut
 from callerid.report import names
 from callerid.report.callers import key_of, step
-from callerid.report.figures import CALLS, Flow
+from callerid.report.figures import Flow
 
 MOST = (16, 12, 14)
 """Boxes of each column that are drawn, beside the one of the rest."""
