@@ -76,9 +76,7 @@ def last_whole_week(now: float, zone: str = "UTC") -> Week:
 def _known(zone: str) -> str:
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise WeekError(f"{zone!r}: expected a time zone such as Europe/Berlin or UTC") from error
-    except KeyError as error:
+    except (KeyError, ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise WeekError(f"{zone!r}: expected a time zone such as Europe/Berlin or UTC") from error
     return zone
 

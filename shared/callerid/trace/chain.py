@@ -87,7 +87,7 @@ def behind(link: Link, index: Index) -> list[Found]:
     for sign, marks in groupby(link.uses, key=lambda mark: mark.sign):
         some = tuple(marks)
         issues = (issue for mark in some for issue in index.issues(mark, span) if fits(link, issue, mark))
-        found = [issue for issue in _whole(issues, index) if issue.access_id != link.access_id]
+        found = [issue for issue in whole(issues, index) if issue.access_id != link.access_id]
         if found:
             mark = some[0]
             is_shared = basis(link, mark, 1) is Basis.ATTESTED and not any(has_other_key(link, one) for one in found)
@@ -117,10 +117,6 @@ def _at(time_s: float) -> str:
 
 def whole(links: Iterable[Link], index: Index) -> list[Link]:
     """Return links with the other account's copy of each call, which may show what the one leaves out."""
-    return _whole(links, index)
-
-
-def _whole(links: Iterable[Link], index: Index) -> list[Link]:
     found = list(links)
     shared = {link.access_id for link in found if link.access_id not in {at.record_id for at in link.records}}
     others = (
@@ -211,7 +207,7 @@ class _Forward:
     def _uses(self, link: Link) -> list[Link]:
         span = _after(link)
         found = (use for mark in link.makes for use in self._index.uses(mark, span))
-        return [use for use in _whole(found, self._index) if use.access_id != link.access_id]
+        return [use for use in whole(found, self._index) if use.access_id != link.access_id]
 
 
 def _after(link: Link) -> Span:
