@@ -37,6 +37,8 @@ CURABLE = frozenset((
 """The reasons that an entry can take away. An expired one needs its owner, a contradiction somebody who looks."""
 ANY_DAY = "0001-01-01"
 """A day on which no entry has expired."""
+TODO_ACCOUNT = "TODO@TODO.iam.gserviceaccount.com"
+"""Stands for a target that no record shows: somebody exchanged a token, and did nothing with it that is logged."""
 _OWNER = "TODO@example.com"
 _LONGEST = 2000
 """Characters of an entry. Cut it would be another entry, so a longer one is not shown."""
@@ -88,7 +90,7 @@ def _comments(items: list[Caller], *, guards: bool) -> Iterator[str]:
 def _item(part: Judgement, code: str, book: Book, taken: set[str]) -> Caller | None:
     """Return the first addition that cures a judgement. One without an owner belongs to a caller of the book."""
     for base, item in _additions(part, code, book, taken):
-        if not _has_pattern(item) and _cures(_merged(base, item), part, book):
+        if not has_pattern(item) and _cures(_merged(base, item), part, book):
             return item
     return None
 
@@ -124,7 +126,7 @@ def target_of(access: Access) -> dict[str, str]:
     target = access.target
     if access.cloud is Cloud.GCP:
         if target is None:
-            return {"service_account": "TODO@TODO.iam.gserviceaccount.com"}
+            return {"service_account": TODO_ACCOUNT}
         return {"resource" if access.kind is Kind.DIRECT_USE else "service_account": target}
     if target is None:
         cluster = f"arn:aws:eks:TODO:{access.account}:cluster/{access.provider}"
@@ -202,8 +204,9 @@ def _merged(base: Caller | None, item: Caller) -> Caller:
     return replace(base, identities=base.identities + item.identities, may_reach=base.may_reach + item.may_reach)
 
 
-def _has_pattern(item: Caller) -> bool:
-    return any(map(glob.is_glob, _texts(plain(item))))
+def has_pattern(value: msgspec.Struct) -> bool:
+    """Tell a part of a policy in which some value would be a pattern: ``*`` and ``?`` can't be escaped."""
+    return any(map(glob.is_glob, _texts(plain(value))))
 
 
 def _cures(caller: Caller, part: Judgement, book: Book) -> bool:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from callerid.access import Form
-from callerid.entry import plain
-from callerid.names import glob
+from callerid.entry import has_pattern
 from callerid.policy.fault import PolicyError
 from callerid.policy.identity import Key, keys
 from callerid.policy.load import parse
@@ -17,23 +14,11 @@ from callerid.suggest.write import callers_of
 
 def writable(addition: Addition) -> Addition:
     """Return an addition without what would become a pattern: ``*`` and ``?`` can't be escaped."""
-    identities = [one for one in addition.identities if not _has_pattern(one)]
-    reaches = {reach: span for reach, span in addition.reaches.items() if not _has_pattern(reach)}
+    identities = [one for one in addition.identities if not has_pattern(one)]
+    reaches = {reach: span for reach, span in addition.reaches.items() if not has_pattern(reach)}
     if addition.is_new and not (identities and reaches):
         identities, reaches = [], {}
     return Addition(addition.name, addition.is_new, identities, reaches, addition.span)
-
-
-def _has_pattern(value: Identity | Reach) -> bool:
-    return any(glob.is_glob(text) for text in _texts(plain(value)))
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, str):
-        yield value
 
 
 def loadable(additions: list[Addition], base: Document) -> list[Addition]:

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from callerid.access import Access, Kind
+from callerid.entry import TODO_ACCOUNT
 from callerid.policy.model import Reach
 from callerid.suggest.addition import Addition, Span
 from callerid.suggest.sight import Sight
-
-_TODO_ACCOUNT = "TODO@TODO.iam.gserviceaccount.com"
-"""Stands for a target that no record shows: somebody exchanged a token, and did nothing with it that is logged."""
 
 
 def give(addition: Addition, parts: dict[Reach, list[tuple[Access, Sight]]], oaud: str | None) -> None:
@@ -25,8 +23,8 @@ def give(addition: Addition, parts: dict[Reach, list[tuple[Access, Sight]]], oau
             for access, sight in several:
                 if audience is None or access.audiences is None or audience in access.audiences:
                     span.see(sight)
-    through = {reach.provider for reach in addition.reaches if reach.service_account != _TODO_ACCOUNT}
-    for reach in [one for one in addition.reaches if one.service_account == _TODO_ACCOUNT]:
+    through = {reach.provider for reach in addition.reaches if reach.service_account != TODO_ACCOUNT}
+    for reach in [one for one in addition.reaches if one.service_account == TODO_ACCOUNT]:
         if reach.provider in through:
             del addition.reaches[reach]
 

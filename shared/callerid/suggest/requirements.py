@@ -11,12 +11,12 @@ from callerid.names import arn
 from callerid.policy.book import Book
 from callerid.policy.identity import without_path
 from callerid.policy.model import Demand, Document, Requirement
+from callerid.policy.requirements import LATER_CALLS
 from callerid.refusal.allowed import names_of
 from callerid.suggest.sight import Held, Sight
 
 _MAKING = (Kind.ASSUME_ROLE, Kind.WEB_IDENTITY, Kind.SAML, Kind.SWITCH_ROLE, Kind.ROLES_ANYWHERE)
 """Kinds that make a session, for which a caller can choose a name."""
-_LATER = (Kind.SESSION_USE, Kind.IDENTITY_CENTER)
 
 
 def required(roles: Iterable[str], sights: list[Sight], document: Document) -> list[Requirement]:
@@ -33,7 +33,7 @@ def required(roles: Iterable[str], sights: list[Sight], document: Document) -> l
 def _requirement(role: str, sights: list[Sight], book: Book) -> Requirement | None:
     if any(book.about(sight.access).requirements for sight in sights):
         return None
-    made = [sight for sight in sights if sight.access.kind not in _LATER]
+    made = [sight for sight in sights if sight.access.kind not in LATER_CALLS]
     if not made or any(sight.access.kind not in _MAKING for sight in made):
         return None
     named = [(sight, _names(sight, book)) for sight in made]
