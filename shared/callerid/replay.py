@@ -6,7 +6,7 @@ What a pull request that edits the caller book should show before it is merged.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from msgspec import Struct, field
 
@@ -91,6 +91,8 @@ def replay(paths: Sequence[str], old: Book, new: Book, *, done: Callable[[str], 
                         found.unreadable += 1
                     case PassedOver():
                         pass
+                    case _:
+                        assert_never(item)
         found.files += 1
         done(path)
     return found

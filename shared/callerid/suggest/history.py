@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from msgspec import Struct
 
 from callerid import delivery
 from callerid.decode import decode
 from callerid.engine import Engine
-from callerid.envelope import Batch, PassedOver, Unreadable
+from callerid.envelope import Batch, Item, PassedOver, Unreadable
 from callerid.gcp.record import Entry
 from callerid.judgement import Judgement
 from callerid.policy.book import Book
@@ -32,13 +32,15 @@ def read(paths: Sequence[str], base: Book | None, done: Callable[[str], object] 
                     seen.unreadable += 1
                 case PassedOver():
                     pass
+                case _:
+                    assert_never(item)
         done(path)
     seen.sights = gathering.sights
     seen.sources = f"{len(paths):,} files" if len(paths) != 1 else "1 file"
     return seen
 
 
-def items(path: str) -> Iterator[Batch | Unreadable | PassedOver]:
+def items(path: str) -> Iterator[Item]:
     """Yield what a file holds, in its order: batches of records, what can't be read, what is passed over."""
     lines = delivery.Lines()
     for block in files.blocks(path):
