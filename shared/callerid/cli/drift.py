@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from callerid.cli.error import WrongInputError
 from callerid.names.printable import inert, printable
+
+if TYPE_CHECKING:
+    from callerid.drift.compare import Comparison
 
 
 @click.command()
@@ -33,7 +38,7 @@ from callerid.names.printable import inert, printable
     show_default=True,
     help="text: a line a difference. jsonl: an object a difference.",
 )
-def drift(  # noqa: C901  # wires two clouds
+def drift(
     policy: str,
     is_aws: bool,
     is_gcp: bool,
@@ -47,9 +52,6 @@ def drift(  # noqa: C901  # wires two clouds
 
     Exit status: 0 no drift, 1 drift, or something that can't be told, 2 a bad policy, wrong usage or no access.
     """
-    import msgspec
-
-    from callerid.drift.compare import Comparison
     from callerid.drift.denied import NoAccessError
     from callerid.policy.book import Book
     from callerid.policy.fault import PolicyError
@@ -81,15 +83,22 @@ def drift(  # noqa: C901  # wires two clouds
         raise WrongInputError(
             f"needs `pip install '.[aws,drift]'` in callerid's checkout ({error.name} is missing)"
         ) from error
+    for line in _lines(found) if format_ == "text" else _rows(found):
+        click.echo(line)
+    sys.exit(int(any(part.is_drift for part in found)))
+
+
+def _lines(found: list[Comparison]) -> Iterator[str]:
     for one in (drift for part in found for drift in part.found):
-        if format_ == "jsonl":
-            click.echo(inert(msgspec.json.encode(one)))
-            continue
         who = f" {one.caller}:" if one.caller else ""
         example = f" (for example {one.example})" if one.example else ""
-        click.echo(printable(f"{one.sort} {one.target}:{who} {one.why}{example}"))
-    if format_ == "text":
-        compared, neither = sum(part.compared for part in found), sum(part.neither for part in found)
-        kept = sum(part.passed_over for part in found)
-        click.echo(f"{compared} compared, {neither} of them in neither, {kept} kept by AWS itself")
-    sys.exit(int(any(part.is_drift for part in found)))
+        yield printable(f"{one.sort} {one.target}:{who} {one.why}{example}")
+    compared, neither = sum(part.compared for part in found), sum(part.neither for part in found)
+    kept = sum(part.passed_over for part in found)
+    yield f"{compared} compared, {neither} of them in neither, {kept} kept by AWS itself"
+
+
+def _rows(found: list[Comparison]) -> Iterator[bytes]:
+    import msgspec
+
+    return (inert(msgspec.json.encode(one)) for part in found for one in part.found)
