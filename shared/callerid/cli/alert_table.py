@@ -35,7 +35,10 @@ def render(found: Sequence[Counts], due: Mapping[str, Due]) -> None:
 
 def state(waiting: Sequence[Due], broken: Sequence[Channel], troubles: Sequence[Trouble]) -> str:
     """Return what waits, since when, and what keeps it."""
-    lines = [f"Slack refuses {_channel(channel)}: {channel.broken}, since {_minute(channel)}" for channel in broken]
+    lines = [
+        f"Slack refuses {_channel(channel)}: {channel.broken}, since {moment.at(channel.broken_since)}"
+        for channel in broken
+    ]
     lines += [printable(trouble.text) for trouble in troubles if not trouble.what.startswith("channel ")]
     if waiting:
         oldest = moment.at(min(due.since for due in waiting))
@@ -45,10 +48,6 @@ def state(waiting: Sequence[Due], broken: Sequence[Channel], troubles: Sequence[
 
 def _channel(channel: Channel) -> str:
     return printable(channel.name) or "the default channel"
-
-
-def _minute(channel: Channel) -> str:
-    return moment.at(channel.broken_since)
 
 
 def _what(alert: Alert, tally: Tally) -> Text:

@@ -27,7 +27,7 @@ def suggest(paths: tuple[str, ...], ledger: str | None, merge: str | None, denie
 
     Exit status: 0 written, 2 wrong usage, no such input, or nothing that can be written.
     """
-    if bool(paths) == bool(ledger and not paths):
+    if not paths and not ledger:
         raise click.UsageError("give log files, or --ledger")
     if output is not None and not _is_free(Path(output), merge):
         raise WrongInputError(f"{output} is there already: --merge {output} adds to it, another name leaves it alone")

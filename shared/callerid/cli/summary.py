@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -16,6 +17,9 @@ from callerid.names.printable import inert
 from callerid.policy import cache
 from callerid.policy.book import Book
 from callerid.policy.fault import PolicyError
+
+if TYPE_CHECKING:
+    from callerid.summary.figures import Summary
 
 
 @click.command()
@@ -63,7 +67,7 @@ def _book(policy: str | None) -> Book | None:
     return cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
 
 
-def _print(found: figures.Summary, format_: str) -> None:  # type: ignore[name-defined]  # noqa: F821
+def _print(found: Summary, format_: str) -> None:
     from callerid.summary import show
 
     match format_:
@@ -77,7 +81,7 @@ def _print(found: figures.Summary, format_: str) -> None:  # type: ignore[name-d
             click.echo(show.text(found))
 
 
-def _post(ledger: str, channel: str, found: figures.Summary) -> None:  # type: ignore[name-defined]  # noqa: F821
+def _post(ledger: str, channel: str, found: Summary) -> None:
     from callerid.alerts.clock import Clock
     from callerid.summary.post import NotPostedError, post
 
