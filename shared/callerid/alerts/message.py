@@ -13,9 +13,10 @@ from callerid.alerts import describe, layout
 from callerid.alerts import storm as storms
 from callerid.alerts.blocks import Block, Message, context, section, size
 from callerid.alerts.links import NOWHERE, Look, links
-from callerid.alerts.storm import PAGE, Counted
+from callerid.alerts.storm import PAGE
 from callerid.alerts.text import escaped, visible
 from callerid.ledger.alert import Alert, Tally
+from callerid.ledger.outbox import Counts
 
 LARGEST = 6_000
 """Bytes of an alert's blocks."""
@@ -38,7 +39,7 @@ def alert(alert: Alert, tally: Tally, look: Look = NOWHERE) -> Message:
     return Message(text, tuple(layout.simple(alert, tally)) if alert.rung < _TEXT_ALONE else ())
 
 
-def storm(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Message:
+def storm(storm: Alert, tally: Tally, members: Sequence[Counts]) -> Message:
     """Return a storm as a message; ``members`` are its findings, the gravest and most frequent first."""
     text = storms.sentence(storm, tally, members)
     if storm.rung >= _TEXT_ALONE:
@@ -49,7 +50,7 @@ def storm(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Message:
     return Message(text, tuple(storms.simple(storm, tally, members)) if storm.rung < _TEXT_ALONE else ())
 
 
-def storm_list(members: Sequence[Counted], start: int, total: int, *, repeat: bool = False) -> Message:
+def storm_list(members: Sequence[Counts], start: int, total: int, *, repeat: bool = False) -> Message:
     """Return a page of a storm's findings for its thread, at most :data:`PAGE`; ``start`` counts from one."""
     text = f"Findings {start:,} to {start + len(members) - 1:,} of {total:,}.{_REPEAT * repeat}"
     return Message(text, (*storms.listed(members, start), *([context(_REPEAT.strip())] if repeat else [])))
@@ -83,4 +84,4 @@ def _blocks(alert: Alert, tally: Tally, look: Look) -> list[Block]:
     return blocks
 
 
-__all__ = ["PAGE", "Counted", "Message", "alert", "announcement", "storm", "storm_list"]
+__all__ = ["PAGE", "Message", "alert", "announcement", "storm", "storm_list"]

@@ -14,6 +14,7 @@ from callerid.alerts import message
 from callerid.alerts.blocks import Message
 from callerid.judgement import SCHEMA, Line, Severity, Verdict
 from callerid.ledger.alert import Advice, Alert, Tally, Told
+from callerid.ledger.outbox import Counts
 from callerid.ledger.traced import Traced
 from callerid.trace.chain import Drift
 from callerid.trace.link import Basis, Origin
@@ -45,7 +46,9 @@ def messages() -> Iterator[tuple[str, Message]]:
     yield "a session of a known origin", message.alert(replace(alert, began=(_origin(),)), _tally(1))
     yield "another source identity along a chain", message.alert(_drifted(), _tally(1))
     yield "an announcement", message.announcement(alert, "Still going on after 24 hours: 1,284 events.")
-    members = [(replace(alert, key=f"{number:020x}", who=f"1{number:020}"), _tally(number)) for number in range(1, 31)]
+    members = [
+        Counts(replace(alert, key=f"{number:020x}", who=f"1{number:020}"), _tally(number)) for number in range(1, 31)
+    ]
     storm = replace(alert, key="storm-selftest", rule="storm", members=tuple(member.key for member, _ in members))
     yield "a storm of new findings", message.storm(storm, _tally(465), members)
     yield "a page of its list", message.storm_list(members, 1, 30)

@@ -12,10 +12,8 @@ from callerid.alerts import describe
 from callerid.alerts.blocks import Block, context, header, section, table
 from callerid.alerts.layout import mention, received, settled
 from callerid.ledger.alert import Alert, Tally
+from callerid.ledger.outbox import Counts
 from callerid.reasons import REASONS
-
-Counted = tuple[Alert, Tally]
-"""A finding of a storm, and how often it came."""
 
 PAGE = 40
 """Findings of one page of the list: well within 12 KB however long the names are."""
@@ -26,7 +24,7 @@ _LINES = 10
 """Findings of one section: a line is at most 250 bytes, a section 3,000."""
 
 
-def full(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Iterator[Block]:
+def full(storm: Alert, tally: Tally, members: Sequence[Counts]) -> Iterator[Block]:
     """Yield every block; ``members`` are the findings, the gravest and most frequent first."""
     sign, severity = describe.mark(storm.severity), describe.severity_of(storm).capitalize()
     state = f"{describe.DONE} Settled" if storm.settled else f"{sign} {severity}"
@@ -37,7 +35,7 @@ def full(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Iterator[Blo
     yield context(f"{_shown(storm, members)}{small_print(storm, tally)}")
 
 
-def simple(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Iterator[Block]:
+def simple(storm: Alert, tally: Tally, members: Sequence[Counts]) -> Iterator[Block]:
     """Yield the same in paragraphs alone."""
     yield section(sentence(storm, tally, members))
     yield section("\n".join(_shared(storm, tally, members)))
@@ -45,7 +43,7 @@ def simple(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Iterator[B
     yield context(f"{_shown(storm, members)}{small_print(storm, tally)}")
 
 
-def sentence(storm: Alert, tally: Tally, members: Sequence[Counted]) -> str:
+def sentence(storm: Alert, tally: Tally, members: Sequence[Counts]) -> str:
     """Return the whole storm in one sentence."""
     severity = describe.severity_of(storm).upper()
     allowed = sum(not describe.is_denied(alert) for alert, _ in members)
@@ -54,7 +52,7 @@ def sentence(storm: Alert, tally: Tally, members: Sequence[Counted]) -> str:
     return f"{severity}: storm of {_findings(_number(storm, members))}, {result}{_events(tally)}, first {first}."
 
 
-def listed(members: Sequence[Counted], start: int) -> Iterator[Block]:
+def listed(members: Sequence[Counts], start: int) -> Iterator[Block]:
     """Yield findings a line each, numbered from ``start``."""
     lines = [_line(number, *member) for number, member in enumerate(members, start)]
     for first in range(0, len(lines), _LINES):
@@ -67,12 +65,12 @@ def small_print(storm: Alert, tally: Tally) -> str:
     return " · ".join((f"{received(tally)} · alert `{storm.key}`{repeat}", *settled(storm)))
 
 
-def _shown(storm: Alert, members: Sequence[Counted]) -> str:
+def _shown(storm: Alert, members: Sequence[Counts]) -> str:
     number = _number(storm, members)
     return f"the gravest {_SHOWN} of {number:,}; `callerid alerts` has them all · " if number > _SHOWN else ""
 
 
-def _number(storm: Alert, members: Sequence[Counted]) -> int:
+def _number(storm: Alert, members: Sequence[Counts]) -> int:
     return max(len(storm.members), len(members))
 
 
@@ -84,7 +82,7 @@ def _events(tally: Tally) -> str:
     return "1 event" if tally.count == 1 else f"{tally.count:,} events"
 
 
-def _shared(storm: Alert, tally: Tally, members: Sequence[Counted]) -> Iterator[str]:
+def _shared(storm: Alert, tally: Tally, members: Sequence[Counts]) -> Iterator[str]:
     """Yield what the findings have in common: one role, one provider, one reason is where to begin."""
     alerts = [alert for alert, _ in members]
     denied = sum(map(describe.is_denied, alerts))
@@ -112,7 +110,7 @@ def _target(alert: Alert) -> describe.Name:
     return describe.target(alert.line) or describe.step(alert.line)
 
 
-def _row(member: Counted) -> tuple[str, ...]:
+def _row(member: Counts) -> tuple[str, ...]:
     alert, tally = member
     who, reached = describe.caller_or_origin(alert, tally).plain(_NAME), _target(alert).plain(_NAME)
     return f"{describe.mark(alert.severity)} {_result(alert)}", who, reached, f"{tally.count:,}"
