@@ -24,11 +24,13 @@ from callerid.summary import show, words
 from callerid.summary.figures import summarize
 from callerid.summary.layout import message as weekly
 from callerid.summary.week import week
+from callerid.trace.read import reader_of
 from tests.alerts.fake import FakeClock, FakeSlack
 from tests.alerts.slack_limits import refusal
 from tests.ledger.made import NOW, counts
 from tests.ledger.memory import CrashError, MemoryStore
 from tests.trace import made
+from tests.trace.stored import traced
 
 KEY, OTHER = "ASIAEXAMPLEEXAMPLE001", "ASIAEXAMPLEEXAMPLE002"
 ISSUER = "token.actions.githubusercontent.com"
@@ -210,9 +212,6 @@ def test_the_other_accounts_copy_of_a_call_completes_the_chain_whichever_comes_f
         later = call(1, by="222222222222:store/run")
         for step in (BEGAN, *order, later):
             desk.receive(step)
-        from callerid.ledger.sessions import traced
-        from callerid.trace.read import reader_of
-
         (batch,) = delivery.document(json.dumps(made.records([later])[0]).encode())
         assert traced(desk.store, reader_of(batch).link(batch.records[0], "f")).caller == "release"
 

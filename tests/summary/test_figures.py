@@ -223,7 +223,7 @@ def test_the_gravest_findings_come_first_and_of_these_the_most_frequent(book):
 def test_a_log_is_wholly_observed_when_clocks_are_changed(book, label, hours):
     """One that is heard all the time, and one by a schedule in UTC, as the clouds' own are."""
     berlin = week(label, "Europe/Berlin")
-    assert berlin.hours == hours
+    assert berlin.end - berlin.start == timedelta(hours=hours)
     times = [berlin.before(3).start + timedelta(hours=number) for number in range(3 * 168 + 2 + hours)]
     written = [f"{time:%Y-%m-%dT%H}:00:00Z" for time in times if time < berlin.end]
     always = [record(number, eventTime=time) for number, time in enumerate(written)]

@@ -37,8 +37,13 @@ def keep_pieces(store, pieces, *, now=NOW, fresh=True):
     work.commit()
 
 
-def sessions_of(lines, *, by_id=True):
+def traced(store, link):
+    """Who the session of a call began with, asked of a store by itself."""
+    return sessions.traced_of(Work(store), link)
+
+
+def sessions_of(lines):
     """The sessions of a story in a store in memory."""
     store = MemoryStore(most_writes=1000)
-    keep(store, lines, by_id=by_id)
+    keep(store, lines)
     return sessions.Sessions(store)

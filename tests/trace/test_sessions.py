@@ -9,7 +9,7 @@ from callerid.envelope import Batch
 from callerid.ledger import chained, sessions
 from callerid.ledger.part import units
 from callerid.ledger.piece import chunks
-from callerid.ledger.sessions import LAG_S, Sessions, traced
+from callerid.ledger.sessions import LAG_S, Sessions
 from callerid.trace.chain import forward
 from callerid.trace.held import gathered
 from callerid.trace.link import Basis, Mark, Sign
@@ -17,7 +17,7 @@ from callerid.trace.query import parse
 from callerid.trace.read import reader_of
 from tests.ledger.memory import MemoryStore
 from tests.trace import made
-from tests.trace.stored import NOW, keep, keep_pieces
+from tests.trace.stored import NOW, keep, keep_pieces, traced
 
 KEYS = [f"ASIAEXAMPLEEXAMPLE00{number}" for number in range(1, 6)]
 CHAIN = [

@@ -146,7 +146,7 @@ def _called(link: Link, caller: bytes, service: str) -> Link:
 def keys(held: Held, shard: int) -> Iterator[Key]:
     """Yield the rows that are read or written of sessions, to be read together with what counts their records."""
     for link in held.issues.values():
-        yield _place(link)
+        yield _issue_row(link)
         yield from _pointers(link)
         yield from (_row_of(mark) for mark in _of_key(link.uses))
     for link in (*held.singles.values(), *held.calls.values()):
@@ -192,7 +192,7 @@ def new_calls(held: Held, fresh: Iterable[Occurrence]) -> list[Link]:
 
 
 def _keep_issue(work: Work, link: Link, caller: str, now: float) -> None:
-    place = _place(link)
+    place = _issue_row(link)
     known = work.get(place, Session) or Session()
     trace = _trace(work, link, caller)
     same = [one for one in known.issued if (one.link.record_id, one.link.time) == (link.record_id, link.time)]
@@ -249,7 +249,7 @@ def _keep_calls(work: Work, link: Link, shard: int, now: float) -> None:
     work.put(place, known, expires=now + _ROLE_S + LAG_S)
 
 
-def _place(link: Link) -> Key:
+def _issue_row(link: Link) -> Key:
     """Return where an issue stands: under the key that it issued, else under its own id."""
     marks = _of_key(link.makes)
     return _row_of(marks[0]) if marks else Key(f"session {digest('link', link.record_id)}", "-")
@@ -339,17 +339,11 @@ def _earlier(time: str) -> str:
     return moment.at(max(0.0, moment.epoch(time) - _ROLE_S))
 
 
-def traced(store: Store, link: Link) -> Traced | None:
-    """Return who the session of a call began with, by one question to the store; None where that is not certain.
-
-    Raises:
-        UnavailableError: where the store does not answer.
-    """
-    return traced_of(Work(store), link)
-
-
 def traced_of(work: Work, link: Link) -> Traced | None:
-    """Return who the session of a call began with. Of a unit whose :func:`keys` were read it asks nothing more."""
+    """Return who the session of a call began with; None where that is not certain.
+
+    Of a unit whose :func:`keys` were read it asks nothing more.
+    """
     return next((one.traced for one in made_with(work, link) if one.traced), None)
 
 

@@ -37,11 +37,6 @@ class Week(NamedTuple):
         first, last = self.start.date(), (self.end - timedelta(microseconds=1)).date()
         return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 
-    @property
-    def hours(self) -> int:
-        """Return how many hours the week has: 168, one more or less where clocks are changed."""
-        return int((self.end - self.start).total_seconds() // 3600)
-
     def before(self, weeks: int) -> Week:
         """Return the week so many weeks earlier."""
         monday = self.start.astimezone(ZoneInfo(self.zone)).date()
