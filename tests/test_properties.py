@@ -65,10 +65,9 @@ def mutated(draw):
     return value
 
 
-def judge_all(items, policy=None):
+def judge_all(items):
     """Judge items; return their JSON lines, and how many were passed over."""
-    book = _book(policy)
-    engine, lines, passed = Engine(book), [], 0
+    engine, lines, passed = Engine(_book(None)), [], 0
     for item in items:
         match item:
             case Batch():

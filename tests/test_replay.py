@@ -15,10 +15,10 @@ OLD = POLICY.read_text()
 NEW = OLD.replace("100000000000000000001", "100000000000000000003")
 
 
-def replayed(tmp_path, records, old=OLD, new=NEW):
+def replayed(tmp_path, records, new=NEW):
     path = tmp_path / "log.jsonl"
     path.write_bytes(json_lines(*records))
-    return replay([str(path)], Book(parse(old.encode(), "old"), "a"), Book(parse(new.encode(), "new"), "b"))
+    return replay([str(path)], Book(parse(OLD.encode(), "old"), "a"), Book(parse(new.encode(), "new"), "b"))
 
 
 def test_the_same_policy_changes_nothing(tmp_path):

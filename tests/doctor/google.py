@@ -12,7 +12,7 @@ import requests
 from callerid.doctor.gcp_api import Google
 from tests.conftest import ROOT
 
-PROJECT, NUMBER = "my-gcp-project", "123456789012"
+PROJECT = "my-gcp-project"
 URL = "https://callerid-abc-ew.a.run.app"
 TOPIC = f"projects/{PROJECT}/topics/callerid"
 WRITER = "serviceAccount:service-org-99@gcp-sa-logging.iam.gserviceaccount.com"

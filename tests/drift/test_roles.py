@@ -12,7 +12,6 @@ from callerid.policy.load import parse
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ROLE = "arn:aws:iam::111111111111:role/deploy"
 GITHUB = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
-COGNITO = "cognito-identity.amazonaws.com"
 SUB, AUD = "token.actions.githubusercontent.com:sub", "token.actions.githubusercontent.com:aud"
 MAIN = "repo:acme/app:ref:refs/heads/main"
 JOB = "arn:aws:iam::222222222222:role/job"

@@ -18,7 +18,7 @@ from tests.conftest import POLICY, record
 from tests.ledger.made import NOW, Alert, Due, Seen, call, counts, of, recorder, rows, told
 from tests.ledger.memory import CrashError, MemoryStore
 
-LISTED, UNLISTED = "100000000000000000001", "100000000000000000009"
+UNLISTED = "100000000000000000009"
 OPEN = Book(parse(b"version: 1\n", "open.yaml"), "sha256:open")
 
 

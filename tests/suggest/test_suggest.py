@@ -151,9 +151,9 @@ def test_what_the_cloud_refused_is_listed_where_it_is_asked_for(tmp_path):
 POOL = "projects/123456789012/locations/global/workloadIdentityPools/crosscloud-test"
 
 
-def mixture(size: int, seed: int = 3) -> list[dict]:
+def mixture(size: int) -> list[dict]:
     """Records of many callers on both clouds, with sessions of all names, as a busy tenant has them."""
-    made, chance = [], random.Random(seed)
+    made, chance = [], random.Random(3)
     for number in range(size):
         who = chance.randrange(20)
         if chance.random() < 0.5:
