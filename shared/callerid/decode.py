@@ -38,11 +38,6 @@ class DamagedError(ValueError):
         self.expected = expected
 
 
-@lru_cache
-def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
-    return msgspec.json.Decoder(kind)
-
-
 def decode(kind: type[S], data: Raw) -> S:
     """Return the struct that ``data`` holds; fields of a wrong type, and data of one, are absent."""
     if not data or data == _NULL:
@@ -53,6 +48,11 @@ def decode(kind: type[S], data: Raw) -> S:
     except JSON_ERRORS:
         return lenient(kind, parse(bytes(data)))
     return decoded
+
+
+@lru_cache
+def _decoder(kind: type[S]) -> msgspec.json.Decoder[S]:
+    return msgspec.json.Decoder(kind)
 
 
 @lru_cache
@@ -78,7 +78,7 @@ def raw(value: Any) -> Raw:
     try:
         return Raw(json.dumps(value, separators=(",", ":")).encode())
     except RecursionError:
-        return Raw(b"null")
+        return _NULL
 
 
 def lenient(kind: type[S], value: Any) -> S:

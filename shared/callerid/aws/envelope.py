@@ -72,14 +72,6 @@ def _are_plain(records: Sequence[Record]) -> bool:
     return True
 
 
-def _is_cloudtrail(record: Record) -> bool:
-    """Tell CloudTrail's records from other services' ``Records``, whose sources are spelled ``aws:s3``."""
-    source = record.event_source
-    if record.event_name is None or (source is None and not bytes(record.user_identity)):
-        return False
-    return source is None or not source.startswith("aws:")
-
-
 def is_whole(value: dict[str, Any]) -> bool:
     """Tell a record, whatever else stands in it: whoever sends an event could hide others beside its fields."""
     source = value.get("eventSource")
@@ -92,6 +84,14 @@ def from_value(value: dict[str, Any]) -> Record | None:
     if not _is_cloudtrail(found):
         return None
     return found if found.event_id else replace(found, event_id=content_id(value))
+
+
+def _is_cloudtrail(record: Record) -> bool:
+    """Tell CloudTrail's records from other services' ``Records``, whose sources are spelled ``aws:s3``."""
+    source = record.event_source
+    if record.event_name is None or (source is None and not bytes(record.user_identity)):
+        return False
+    return source is None or not source.startswith("aws:")
 
 
 def fault(value: dict[str, Any]) -> str | None:

@@ -102,11 +102,11 @@ class Request(Struct, frozen=True):
     audience: str | None = None
 
 
-@lru_cache(maxsize=8192)
-def _authentication(data: bytes) -> Authentication:
-    return decode(Authentication, Raw(data))
-
-
 def authentication_of(payload: Payload) -> Authentication:
     """Return who made the call. Callers repeat, so the same JSON is decoded once."""
     return _authentication(bytes(payload.authentication))
+
+
+@lru_cache(maxsize=8192)
+def _authentication(data: bytes) -> Authentication:
+    return decode(Authentication, Raw(data))
