@@ -2,8 +2,6 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -13,6 +11,7 @@ from google.auth.credentials import AnonymousCredentials
 from callerid.policy.remote import FORMS, PolicySettingError, fetcher
 from callerid.sources import google
 from tests import parts
+from tests.local import LocalServer, Quiet
 
 TEXT = b"version: 1\n"
 
@@ -43,8 +42,8 @@ def cloud(monkeypatch):
     """Cloud Storage and Secret Manager as far as a policy needs them."""
     asked = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
+    class Handler(Quiet):
+        def do_GET(self):  # noqa: N802  # http.server's name
             asked.append(self.path)
             payload = {"payload": {"data": base64.b64encode(TEXT).decode()}}
             answers = {
@@ -52,25 +51,16 @@ def cloud(monkeypatch):
                 "/v1/projects/p/secrets/s/versions/latest:access": json.dumps(payload).encode(),
             }
             body = answers.get(self.path)
-            self.send_response(200 if body else 404)
-            self.end_headers()
-            self.wfile.write(body or b"")
+            self.reply(200 if body else 404, body or b"")
 
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-    monkeypatch.setenv("CALLERID_SECRET_MANAGER_API", url)
-    monkeypatch.setattr("google.auth.default", lambda **_: (AnonymousCredentials(), None))
-    google._session.cache_clear()
-    yield asked
-    google._session().close()
-    google._session.cache_clear()
-    server.shutdown()
-    server.server_close()
+    with LocalServer(Handler) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        monkeypatch.setenv("CALLERID_SECRET_MANAGER_API", server.url)
+        monkeypatch.setattr("google.auth.default", lambda **_: (AnonymousCredentials(), None))
+        google._session.cache_clear()
+        yield asked
+        google._session().close()
+        google._session.cache_clear()
 
 
 def test_a_policy_of_google_cloud_is_read_from_storage_and_secrets(cloud):
