@@ -9,8 +9,7 @@ from callerid.service import Service, Settings
 from callerid.summary.post import NotPostedError
 from tests.alerts.fake import CrashError, FakeClock, FakeSlack
 from tests.conftest import POLICY, json_lines, record
-from tests.ledger.made import NOW
-from tests.ledger.test_record import stranger
+from tests.ledger.made import NOW, stranger
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from callerid.policy.book import Book
 from callerid.policy.load import parse
 from tests.alerts.fake import CrashError, FakeClock, FakeSlack, FakeWay
 from tests.conftest import record
-from tests.ledger.made import NOW, Alert, Due, call, of, recorder, rows, told
+from tests.ledger.made import NOW, Alert, Due, call, copies, of, recorder, rows, stranger, told
 from tests.ledger.memory import MemoryStore
-from tests.ledger.test_record import stranger
 
 
 class Desk:
@@ -849,8 +848,6 @@ def test_what_a_webhook_did_not_show_counts_among_the_earlier_windows(book):
 
 
 def test_an_alert_that_is_explained_before_it_is_posted_is_not_posted(book):
-    from tests.ledger.test_record import copies
-
     desk = Desk(book)
     full, bare = copies(1)
     desk.record(bare)
@@ -863,8 +860,6 @@ def test_an_alert_that_is_explained_before_it_is_posted_is_not_posted(book):
 
 
 def test_a_posted_alert_that_is_explained_says_so(book):
-    from tests.ledger.test_record import copies
-
     desk = Desk(book)
     full, bare = copies(1)
     desk.record(bare)
@@ -878,8 +873,6 @@ def test_a_posted_alert_that_is_explained_says_so(book):
 @pytest.mark.parametrize("is_late", [False, True])
 def test_a_call_that_nobody_explains_after_others_were_is_announced(book, is_late):
     """The message said that nothing is to be done, and an edit calls nobody; a copy that is late is waited for."""
-    from tests.ledger.test_record import copies
-
     desk = Desk(book)
     desk.record(copies(1)[1])
     desk.deliver()
@@ -906,8 +899,6 @@ def test_a_call_that_nobody_explains_after_others_were_is_announced(book, is_lat
 
 def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
     """The call that opened the later window has no other copy: its alert is posted."""
-    from tests.ledger.test_record import copies
-
     desk = Desk(book)
     full, bare = copies(1)
     desk.record(bare)
@@ -924,8 +915,6 @@ def test_a_copy_that_comes_hours_late_explains_nothing_of_a_later_window(book):
 
 def test_an_alert_that_is_explained_long_after_says_so_too(book):
     """Logs of two accounts come hours apart; by then nobody looked after the message any more."""
-    from tests.ledger.test_record import copies
-
     desk = Desk(book)
     full, bare = copies(1)
     desk.record(bare)

@@ -9,8 +9,7 @@ from tests.alerts.slack_server import TOKEN
 from tests.aws_function.events import PAGE
 from tests.aws_function.stage import BUCKET, NOTHING_FAILED, batch, created, event, notified
 from tests.conftest import record
-from tests.ledger.made import call, counts, rows
-from tests.ledger.test_record import stranger
+from tests.ledger.made import call, counts, rows, stranger
 
 
 def test_a_record_on_the_queue_becomes_a_message_in_slack_once(stage, slack):

@@ -15,8 +15,7 @@ import pytest
 from tests import parts
 from tests.aws_function.stage import NOTHING_FAILED, batch, event
 from tests.conftest import POLICY, ROOT, record
-from tests.ledger.made import counts
-from tests.ledger.test_record import stranger
+from tests.ledger.made import counts, stranger
 
 DEPLOYED = "3.13"
 """The runtime of template.yaml."""

@@ -20,8 +20,7 @@ from tests.aws_function.between import THROTTLED, Kill, between
 from tests.aws_function.runtime import EndedError, Runtime
 from tests.aws_function.stage import NOTHING_FAILED, batch, event
 from tests.conftest import POLICY, record
-from tests.ledger.made import counts, rows, told
-from tests.ledger.test_record import stranger
+from tests.ledger.made import counts, rows, stranger, told
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from tests.aws_function.events import JUDGED, PASSED_BY, canary
 from tests.aws_function.stage import event
 from tests.aws_function.test_stack import create, empty_package, for_moto
 from tests.conftest import POLICY, record
-from tests.ledger.made import counts
-from tests.ledger.test_record import stranger
+from tests.ledger.made import counts, stranger
 
 
 class Account:

@@ -12,10 +12,11 @@ from callerid.ledger.fold import Brief
 from callerid.ledger.part import aside, units
 from callerid.ledger.record import Recorder
 from callerid.ledger.rows import Count, Seen
-from tests.conftest import json_lines
+from tests.conftest import json_lines, record
 
 NOW = 1_793_602_800.0
 """2026-11-02 07:00 UTC: when tests receive what they record."""
+_UNLISTED = "100000000000000000009"
 
 
 def call(number: int, *, name: str = "TestUserForSourceID", **fields: object) -> dict:
@@ -41,6 +42,59 @@ def call(number: int, *, name: str = "TestUserForSourceID", **fields: object) ->
         "recipientAccountId": "123456789012",
         **fields,
     }
+
+
+def stranger(number: int, **fields: object) -> dict:
+    """A crossing by a subject that the book does not list."""
+    identity = {
+        "type": "WebIdentityUser",
+        "principalId": f"accounts.google.com:{_UNLISTED}:{_UNLISTED}",
+        "userName": _UNLISTED,
+        "identityProvider": "accounts.google.com",
+    }
+    answer = {"subjectFromWebIdentityToken": _UNLISTED, "provider": "accounts.google.com", "audience": _UNLISTED}
+    return record(number, **{"userIdentity": identity, "responseElements": answer, **fields})
+
+
+def mixed() -> list[dict]:
+    """Crossings and calls, listed and not, of several hours."""
+    return [
+        *(record(number, eventTime=f"2026-11-02T0{number % 5}:00:00Z") for number in range(1, 8)),
+        *(stranger(number) for number in range(20, 25)),
+        *(call(number) for number in range(30, 40)),
+        *(call(number, name="") for number in range(40, 44)),
+    ]
+
+
+def copies(number: int) -> tuple[dict, dict]:
+    """One cross-account AssumeRole as both accounts log it: the target's copy shows a unique id alone."""
+    shared = {
+        "eventName": "AssumeRole",
+        "sharedEventID": f"20000000-0000-4000-8000-{number:012d}",
+        "requestParameters": {
+            "roleArn": "arn:aws:iam::222222222222:role/admin_role",
+            "roleSessionName": "work_api",
+        },
+        "responseElements": {},
+    }
+    full = record(
+        number,
+        **shared,
+        userIdentity={
+            "type": "IAMUser",
+            "principalId": "AIDASOMEBODYELSE00001",
+            "arn": "arn:aws:iam::111111111111:user/work_api",
+            "accountId": "111111111111",
+            "userName": "work_api",
+        },
+    )
+    bare = record(
+        number + 500,
+        **shared,
+        userIdentity={"type": "AWSAccount", "principalId": "AIDASOMEBODYELSE00001", "accountId": "111111111111"},
+        recipientAccountId="222222222222",
+    )
+    return full, bare
 
 
 def of(records: list[dict], book, *, by_id: bool = False) -> list:
@@ -87,4 +141,6 @@ def told(store) -> Counter:
     return total
 
 
-__all__ = ["NOW", "Alert", "Due", "Seen", "call", "counts", "of", "recorder", "rows", "told"]
+__all__ = [
+    "NOW", "Alert", "Due", "Seen", "call", "copies", "counts", "mixed", "of", "recorder", "rows", "stranger", "told",
+]  # fmt: skip

@@ -15,33 +15,10 @@ from callerid.ledger.work import Work
 from callerid.policy.book import Book
 from callerid.policy.load import parse
 from tests.conftest import POLICY, record
-from tests.ledger.made import NOW, Alert, Due, Seen, call, counts, of, recorder, rows, told
+from tests.ledger.made import NOW, Alert, Due, Seen, call, copies, counts, mixed, of, recorder, rows, stranger, told
 from tests.ledger.memory import CrashError, MemoryStore
 
-UNLISTED = "100000000000000000009"
 OPEN = Book(parse(b"version: 1\n", "open.yaml"), "sha256:open")
-
-
-def stranger(number: int, **fields: object) -> dict:
-    """A crossing by a subject that the book does not list."""
-    identity = {
-        "type": "WebIdentityUser",
-        "principalId": f"accounts.google.com:{UNLISTED}:{UNLISTED}",
-        "userName": UNLISTED,
-        "identityProvider": "accounts.google.com",
-    }
-    answer = {"subjectFromWebIdentityToken": UNLISTED, "provider": "accounts.google.com", "audience": UNLISTED}
-    return record(number, **{"userIdentity": identity, "responseElements": answer, **fields})
-
-
-def mixed() -> list[dict]:
-    """Crossings and calls, listed and not, of several hours."""
-    return [
-        *(record(number, eventTime=f"2026-11-02T0{number % 5}:00:00Z") for number in range(1, 8)),
-        *(stranger(number) for number in range(20, 25)),
-        *(call(number) for number in range(30, 40)),
-        *(call(number, name="") for number in range(40, 44)),
-    ]
 
 
 EXPECTED = Counter({"identified allowed": 17, "unexpected allowed": 5, "anonymous allowed": 4})
@@ -225,37 +202,6 @@ def test_a_source_is_heard_by_the_hour(book):
     (source,) = rows(store, "source ", Source)
     assert (source.cloud, source.account, source.region) == ("aws", "111111111111", "us-east-1")
     assert source.hours == 1 | 1 << 3 | 1 << 23
-
-
-def copies(number: int) -> tuple[dict, dict]:
-    """One cross-account AssumeRole as both accounts log it: the target's copy shows a unique id alone."""
-    shared = {
-        "eventName": "AssumeRole",
-        "sharedEventID": f"20000000-0000-4000-8000-{number:012d}",
-        "requestParameters": {
-            "roleArn": "arn:aws:iam::222222222222:role/admin_role",
-            "roleSessionName": "work_api",
-        },
-        "responseElements": {},
-    }
-    full = record(
-        number,
-        **shared,
-        userIdentity={
-            "type": "IAMUser",
-            "principalId": "AIDASOMEBODYELSE00001",
-            "arn": "arn:aws:iam::111111111111:user/work_api",
-            "accountId": "111111111111",
-            "userName": "work_api",
-        },
-    )
-    bare = record(
-        number + 500,
-        **shared,
-        userIdentity={"type": "AWSAccount", "principalId": "AIDASOMEBODYELSE00001", "accountId": "111111111111"},
-        recipientAccountId="222222222222",
-    )
-    return full, bare
 
 
 def test_two_copies_of_one_call_count_once_and_the_fuller_one_speaks(book):

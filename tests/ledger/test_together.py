@@ -10,9 +10,8 @@ from callerid.ledger import ask
 from callerid.ledger.alert import Told
 from callerid.ledger.store import UnavailableError
 from tests.alerts.fake import FakeClock, FakeSlack
-from tests.ledger.made import NOW, of, recorder
+from tests.ledger.made import NOW, mixed, of, recorder, stranger
 from tests.ledger.memory import MemoryStore
-from tests.ledger.test_record import mixed, stranger
 
 
 def run(store, book) -> tuple[list[str], list[tuple]]:

@@ -26,9 +26,8 @@ from callerid.summary.week import week
 from tests.alerts.fake import FakeClock, FakeSlack
 from tests.alerts.slack_limits import refusal
 from tests.conftest import POLICY, entry, json_lines, record
-from tests.ledger.made import NOW, call, of, recorder
+from tests.ledger.made import NOW, call, copies, of, recorder, stranger
 from tests.ledger.memory import CrashError, MemoryStore
-from tests.ledger.test_record import copies, stranger
 
 W45 = week("2026-W45")
 """2 to 8 November."""
