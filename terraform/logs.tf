@@ -6,7 +6,8 @@ locals {
   # Exchanges and impersonations are chosen by service and method, never by who called: where the caller is
   # missing, that is what has to be seen. Left out is the function itself, or its own calls would be judged, which
   # makes calls, which would be judged; and Google's agents signing in as the two accounts that call it. Whoever
-  # *impersonates* the function's account is not left out: such a call carries a principal:// or a GKE identity.
+  # *impersonates* the function's account is not left out: such a call carries a principal:// or a GKE identity. Nor is
+  # the function's account where it impersonates another, which the function never does: somebody has taken it over.
   # IAM's own SignBlob and SignJwt are deprecated, and answer all the same.
   # https://cloud.google.com/iam/docs/migrating-to-credentials-api
   # https://cloud.google.com/logging/docs/view/logging-query-language

@@ -240,6 +240,7 @@ def entry(
         (True, entry("iamcredentials", "GenerateAccessToken", {"principalEmail": SELF, "principalSubject": f"{POOL}/subject/a"}, of=SELF)),
         (True, entry("iamcredentials", "GenerateAccessToken", {"principalEmail": SELF, "principalSubject": "serviceAccount:my-gcp-project.svc.id.goog[ns/ksa]"}, of=SELF)),
         (True, entry("iamcredentials", "GenerateIdToken", {"principalEmail": "a@example.com"}, of=PUSH)),
+        (True, entry("iamcredentials", "GenerateAccessToken", {"principalEmail": SELF, "principalSubject": f"serviceAccount:{SELF}"}, of=TARGET)),  # a stolen identity
         (False, entry("iamcredentials", "GenerateIdToken", {"principalEmail": SELF, "principalSubject": f"serviceAccount:{SELF}"}, of=SELF)),
         (False, entry("iamcredentials", "GenerateIdToken", {"principalEmail": AGENT}, of=PUSH)),
         (False, entry("iam", "google.iam.admin.v1.ListServiceAccounts", {"principalEmail": "a@example.com"})),
