@@ -54,6 +54,18 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CALLERID_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def without_credentials(tmp_path, monkeypatch):
+    """A machine on which nobody is signed in to AWS, in a region."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
 def record(number: int = 1, **fields: object) -> dict:
     """A CloudTrail record of a listed Google service account."""
     subject = "100000000000000000001"

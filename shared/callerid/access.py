@@ -163,6 +163,11 @@ class Access(Struct, frozen=True, kw_only=True):
 def by_originator(access: Access) -> Iterator[Access]:
     """Yield an access by each of its originators alone; most have one."""
     yield replace(access, origins=()) if access.origins else access
+    yield from by_others(access)
+
+
+def by_others(access: Access) -> Iterator[Access]:
+    """Yield an access by each of its originators but the first."""
     for origin in access.origins:
         yield replace(access, claims=origin.claims, provider=origin.provider, origins=())
 

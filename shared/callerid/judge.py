@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope, by_originator
+from callerid.access import Access, Claim, Cloud, Form, Kind, Outcome, Scope, by_others
 from callerid.judgement import SEVERITIES, Judgement, Severity, Verdict
 from callerid.names import github, glob
 from callerid.policy import requirements as required
@@ -137,7 +137,7 @@ def _caller(
     is_withheld = any(REASONS[code].verdict is Verdict.UNATTRIBUTABLE for code in access.findings)
     if must_be_listed and not is_withheld and _is_of_nowhere(access, book, caller, misfit):
         weighed.append(Weighed("provider-unlisted"))
-    for part in list(by_originator(access))[1:] if must_be_listed and access.origins else ():
+    for part in by_others(access) if must_be_listed else ():
         other, strays = _best(part, book, part.claims, day)
         if other is None or strays is not None:
             weighed.append(Weighed(strays or access.unlisted))

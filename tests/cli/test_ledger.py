@@ -82,15 +82,8 @@ def test_a_ledger_that_is_not_there_is_not_an_empty_one(command, url, tmp_path):
     "command",
     ["scan LOGS", "scan --jobs 2 LOGS", "alerts", "alerts --settle x", "deliver --dry-run", "suggest", "summary"],
 )
-def test_a_ledger_that_does_not_answer_is_one_message_and_no_finding(command, monkeypatch, tmp_path):
+def test_a_ledger_that_does_not_answer_is_one_message_and_no_finding(command, without_credentials):
     """Without credentials DynamoDB is asked for nothing; the same goes for one that is down or refuses."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     out = run(*command.replace("LOGS", LOGS).split(), "--ledger", "dynamodb://ledger", status=2)
     (line,) = [line for line in out.splitlines() if line.startswith("Error: ")]
     assert line.startswith("Error: DynamoDB table ledger: ")

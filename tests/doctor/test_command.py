@@ -134,14 +134,8 @@ def test_what_is_missing_is_one_message_and_status_2(monkeypatch, module, error,
 
 
 @pytest.mark.parametrize("profile", [None, "nobody"])
-def test_no_credentials_for_aws_are_one_message_and_status_2(monkeypatch, tmp_path, profile):
+def test_no_credentials_for_aws_are_one_message_and_status_2(monkeypatch, without_credentials, profile):
     """As for Google Cloud: nothing can be looked at, which is no finding about the installation."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     if profile:
         monkeypatch.setenv("AWS_PROFILE", profile)
     assert "Error: no credentials: " in run("--aws", status=2)

@@ -9,6 +9,8 @@ import re
 import sys
 from typing import Protocol
 
+from callerid.extras import needed
+
 FORMS = "sns:TOPIC_ARN, pubsub:projects/PROJECT/topics/TOPIC or stderr"
 _SNS = re.compile(r"sns:(arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]+)")
 _PUBSUB = re.compile(r"pubsub:(projects/[^/]+/topics/[^/]+)")
@@ -43,9 +45,7 @@ def second_way(setting: str) -> SecondWay:
             return PubsubTopic(pubsub[1])
     except ModuleNotFoundError as error:
         extra = "aws" if sns else "gcp"
-        raise SecondWayError(
-            f"{setting}: needs `pip install '.[{extra}]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise SecondWayError(f"{setting}: {needed(extra, error)}") from error
     raise SecondWayError(f"{setting!r}: expected {FORMS}")
 
 

@@ -81,7 +81,7 @@ def _target(alert: Alert) -> Text:
 
 
 def _message(alert: Alert, due: Mapping[str, Due]) -> str:
-    row = due.get(alert.storm if alert.state == "in-storm" and alert.storm else alert.key)
+    row = due.get(alert.told_in)
     return f"{alert.key[:_ID_SHOWN]}\n{_became(alert, row)}"
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import click
 
 from callerid.cli.error import WrongInputError
+from callerid.extras import needed
 from callerid.names.printable import printable
 from callerid.sources import google
 
@@ -105,7 +106,7 @@ def _publisher() -> Publish:
 
 
 def _missing(error: ModuleNotFoundError) -> WrongInputError:
-    return WrongInputError(f"needs `pip install '.[gcp]'` in callerid's checkout ({error.name} is missing)")
+    return WrongInputError(needed("gcp", error))
 
 
 def _go_on(start: str) -> str:

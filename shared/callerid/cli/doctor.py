@@ -13,8 +13,10 @@ import msgspec
 
 from callerid.alerts.clock import Clock
 from callerid.cli.error import WrongInputError
+from callerid.cli.ledger import opened
 from callerid.doctor import aws_api, gcp_api
 from callerid.doctor.check import Finding, State, run, unknown
+from callerid.extras import needed
 from callerid.ledger.store import Store
 from callerid.ledger.url import FORMS
 
@@ -61,7 +63,7 @@ def doctor(
             raise click.UsageError(f"--{name}: got {value!r}, expected {wanted.pattern}")
     of_aws = _aws() if aws else None
     of_google = _google() if gcp else None
-    store = _opened(ledger) if ledger else None
+    store = opened(ledger) if ledger else None
     found = list(_findings(of_aws, of_google, stack, project or "", scope, store, canary=canary))
     if format_ == "jsonl":
         for finding in found:
@@ -110,9 +112,7 @@ def _aws() -> aws_api.Aws:
     try:
         return aws_api.connect()
     except ModuleNotFoundError as error:
-        raise WrongInputError(
-            f"--aws needs `pip install '.[aws]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise WrongInputError(f"--aws {needed('aws', error)}") from error
     except ValueError as error:
         raise WrongInputError(str(error)) from error
 
@@ -121,15 +121,6 @@ def _google() -> gcp_api.Google:
     try:
         return gcp_api.connect()
     except ModuleNotFoundError as error:
-        raise WrongInputError(
-            f"--gcp needs `pip install '.[gcp]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise WrongInputError(f"--gcp {needed('gcp', error)}") from error
     except gcp_api.NoCredentialsError as error:
         raise WrongInputError(str(error)) from error
-
-
-def _opened(url: str) -> Store:
-    """Return the ledger that is there."""
-    from callerid.cli.ledger import opened
-
-    return opened(url)

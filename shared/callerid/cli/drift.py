@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from callerid.cli.error import WrongInputError
+from callerid.extras import needed
 from callerid.names.printable import inert, printable
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def drift(
     except (PolicyError, NoAccessError) as error:
         raise WrongInputError(str(error)) from error
     except ImportError as error:
-        raise WrongInputError(
-            f"needs `pip install '.[aws,drift]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise WrongInputError(needed("aws,drift", error)) from error
     for line in _lines(found) if format_ == "text" else _rows(found):
         click.echo(line)
     sys.exit(int(any(part.is_drift for part in found)))

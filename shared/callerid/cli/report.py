@@ -16,9 +16,10 @@ import click
 
 from callerid import moment
 from callerid.cli.error import WrongInputError
+from callerid.cli.policy import given
+from callerid.extras import needed
 from callerid.ledger.url import FORMS
 from callerid.policy.book import Book
-from callerid.policy.fault import PolicyError
 
 if TYPE_CHECKING:
     from callerid.report.figures import Figures
@@ -91,11 +92,9 @@ def report(
     try:
         from callerid.report.page import page
     except ModuleNotFoundError as error:
-        raise WrongInputError(
-            f"a report needs `pip install '.[report]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise WrongInputError(f"a report {needed('report', error)}") from error
     now = time.time()
-    book = _book(policy)
+    book = given(policy)
     wanted = _wanted(queries, logs, since, until, policy)
     if ledger:
         found, origin = _of_ledger(ledger, book, since, until, now)
@@ -138,15 +137,6 @@ def _traced(wanted: list[Query], logs: tuple[str, ...], ledger: str | None) -> l
         files.settle_memory()
         return run.each_in_logs(logs, wanted, forward=True)
     except run.InputError as error:
-        raise WrongInputError(str(error)) from error
-
-
-def _book(policy: str | None) -> Book | None:
-    from callerid.policy import cache
-
-    try:
-        return cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
-    except PolicyError as error:
         raise WrongInputError(str(error)) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +15,10 @@ import msgspec
 
 from callerid import scan as scanning
 from callerid.cli.error import WrongInputError
+from callerid.cli.policy import given
 from callerid.judgement import Severity, Verdict
 from callerid.names.printable import inert, printable
-from callerid.policy import cache
 from callerid.policy.book import Book
-from callerid.policy.fault import PolicyError
 from callerid.sources import files
 
 _POOL_PAYS_BYTES = 8 << 20
@@ -85,9 +83,9 @@ def scan(
         raise click.UsageError("--sessions goes with --ledger")
     try:
         found = files.find(paths)
-        book = cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
-    except (files.NoFileError, PolicyError) as error:
+    except files.NoFileError as error:
         raise WrongInputError(str(error)) from error
+    book = given(policy)
     if sys.stdout is None:
         raise WrongInputError("standard output is closed")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,9 @@ import msgspec
 from callerid.cli import slack
 from callerid.cli.error import WrongInputError
 from callerid.cli.ledger import opened, required
+from callerid.cli.policy import given
 from callerid.ledger.store import UnavailableError
 from callerid.names.printable import inert
-from callerid.policy import cache
-from callerid.policy.book import Book
-from callerid.policy.fault import PolicyError
 
 if TYPE_CHECKING:
     from callerid.summary.figures import Summary
@@ -53,18 +50,14 @@ def summary(
 
     try:
         about = week.week(label, timezone) if label else week.last_whole_week(time.time(), timezone)
-        book = _book(policy)
+        book = given(policy)
         found = figures.summarize(opened(ledger), about, book)
-    except (week.WeekError, PolicyError, UnavailableError) as error:
+    except (week.WeekError, UnavailableError) as error:
         raise WrongInputError(str(error)) from error
     if posts:
         _post(ledger, channel, found)
         return
     _print(found, format_)
-
-
-def _book(policy: str | None) -> Book | None:
-    return cache.load(policy, cache.folder(dict(os.environ))) if policy is not None else None
 
 
 def _print(found: Summary, format_: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
+from callerid.aws.record import POD_IDENTITY, ROLES_ANYWHERE
 from callerid.doctor.aws_api import Aws
 from callerid.doctor.check import AbsentError, Finding, UnknownError, broken, ok, unknown, warning
 from callerid.doctor.rule import SAMPLES, WITH_READS, describe, unmatched
@@ -19,7 +20,7 @@ from callerid.moment import at
 
 _WEEK = 7 * 86_400
 _CALLS = ("AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "AssumeRole")
-_CARRIERS = ("pods.eks.amazonaws.com", "rolesanywhere.amazonaws.com")
+_CARRIERS = (POD_IDENTITY, ROLES_ANYWHERE)
 """Services that carry a workload's identity; all others assume roles for themselves, everywhere and always."""
 _DEPLOY = "Deploy forward.yaml there: docs/aws.md, Everywhere else."
 

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import product
 
+from callerid.aws.record import POD_IDENTITY, ROLES_ANYWHERE
 from callerid.drift.trust import Trust
 from callerid.drift.visitors import (
-    CERTIFICATES,
-    PODS,
     STRANGER,
     Visitor,
     certificate,
@@ -48,9 +47,9 @@ def strangers(role: str, trust: Trust, providers: Providers, now: datetime) -> I
             yield from _federated(name, role, trust, providers, now)
         elif form == "AWS":
             yield from _named(name, role, trust, now)
-        elif name == PODS:
+        elif name == POD_IDENTITY:
             yield from _pods(role, trust, now)
-        elif name == CERTIFICATES:
+        elif name == ROLES_ANYWHERE:
             yield from _certificates(role, trust, now)
 
 

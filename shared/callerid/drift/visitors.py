@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from callerid.access import Access, Claim, Cloud, Form, Kind, Scope
 from callerid.aws.call import arn_claims
+from callerid.aws.record import POD_IDENTITY, ROLES_ANYWHERE
 from callerid.drift.trust import Request, Trust
 from callerid.names import arn, github, glob
 from callerid.policy.book import GOOGLE
@@ -293,11 +294,8 @@ def pod(cluster: str, namespace: str, account: str, role: str, *, trust: Trust, 
     access = _seen(
         role, Kind.POD_IDENTITY, Scope.ALWAYS, subject, cluster, (Claim(Form.POD_IDENTITY, subject, cluster),)
     )
-    return Visitor(PODS, f"pod {subject} of {cluster}", "Service", (PODS,), None,
+    return Visitor(POD_IDENTITY, f"pod {subject} of {cluster}", "Service", (POD_IDENTITY,), None,
                    ("sts:AssumeRole", "sts:TagSession"), known, free, access)  # fmt: skip
-
-
-PODS, CERTIFICATES = "pods.eks.amazonaws.com", "rolesanywhere.amazonaws.com"
 
 
 def certificate(anchor: str, name: str, role: str, *, trust: Trust, now: datetime,
@@ -314,7 +312,8 @@ def certificate(anchor: str, name: str, role: str, *, trust: Trust, now: datetim
     claims = (Claim(Form.ROLES_ANYWHERE, name, anchor),)
     access = replace(_seen(role, Kind.ROLES_ANYWHERE, Scope.ALWAYS, name, anchor, claims), user_name=name)
     actions = ("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession")
-    return Visitor(CERTIFICATES, f"certificate {name} of {anchor}", "Service", (CERTIFICATES,), None, actions, known,
+    return Visitor(ROLES_ANYWHERE, f"certificate {name} of {anchor}", "Service", (ROLES_ANYWHERE,), None, actions,
+                   known,
                    free, access)  # fmt: skip
 
 

@@ -13,14 +13,15 @@ from datetime import date
 from typing import Any
 
 from callerid.access import Access, Cloud, Kind
-from callerid.enforce.piece import Piece, Plan, end_of, is_current, todo
+from callerid.aws.record import POD_IDENTITY
+from callerid.enforce.piece import Piece, Plan, is_current, todo
 from callerid.enforce.warn import is_foreign, of_role
 from callerid.names import arn, glob
 from callerid.policy.book import GOOGLE, Book
 from callerid.policy.identity import without_path
 from callerid.policy.model import Demand, Requirement
 from callerid.refusal import trust
-from callerid.refusal.allowed import Allowed, allowed, is_wide, names_of, one_or_many, spelled
+from callerid.refusal.allowed import Allowed, allowed, end_of, is_wide, names_of, one_or_many, spelled
 from callerid.refusal.aws import persons, with_condition, without_pull_requests
 
 Statement = dict[str, Any]
@@ -188,7 +189,7 @@ def _is_web(statement: Statement) -> bool:
 
 
 def _is_pod(statement: Statement) -> bool:
-    return bool(statement["Principal"].get("Service") == "pods.eks.amazonaws.com")
+    return bool(statement["Principal"].get("Service") == POD_IDENTITY)
 
 
 def _is_google(statement: Statement) -> bool:

@@ -14,12 +14,12 @@ from datetime import date
 from typing import Any
 
 from callerid.access import Access, Cloud, Kind
-from callerid.enforce.piece import Piece, Plan, end_of, is_current, todo
+from callerid.enforce.piece import Piece, Plan, is_current, todo
 from callerid.names import arn, github, glob, principal
 from callerid.policy.book import Book
 from callerid.policy.identity import form_of
 from callerid.policy.model import Identity
-from callerid.refusal.allowed import Allowed, allowed, is_workflow, spelled
+from callerid.refusal.allowed import Allowed, allowed, end_of, is_workflow, spelled
 from callerid.refusal.gcp import condition, member, role_of
 
 SUBJECT_BYTES = 127

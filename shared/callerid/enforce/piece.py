@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from msgspec import Struct, field
@@ -39,11 +39,6 @@ class Plan(Struct):
 def is_current(caller: Caller, today: date) -> bool:
     """Tell a caller whose entry has not expired."""
     return caller.expires is None or caller.expires >= today
-
-
-def end_of(caller: Caller) -> str | None:
-    """Return the first moment at which an entry no longer holds."""
-    return f"{caller.expires + timedelta(days=1)}T00:00:00Z" if caller.expires else None
 
 
 def todo(one: Allowed) -> bool:

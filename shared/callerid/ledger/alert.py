@@ -123,6 +123,11 @@ class Alert(Struct):
         """Return when the row may go: never as long as it is to be posted."""
         return None if self.state in ("pending", "sending") else self.heard + COUNTS_KEPT
 
+    @property
+    def told_in(self) -> str:
+        """Return the key of the message that tells it: its own, or its storm's."""
+        return self.storm if self.state == "in-storm" and self.storm else self.key
+
     @staticmethod
     def row(key: str) -> Key:
         """Return where it stands."""

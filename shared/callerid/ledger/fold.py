@@ -68,7 +68,7 @@ def fold(work: Work, judgement: Judgement, events: Events, brief: Briefing, *, s
     """Add findings of one judgement to their alert; open it where none is open. Return the alert's window."""
     key = finding.key(judgement)
     alert = work.get(Alert.row(key), Alert)
-    due = work.get(Due.key(_told_in(alert) if alert else key), Due)
+    due = work.get(Due.key(alert.told_in if alert else key), Due)
     if alert is None or _is_closed(alert, due, now):
         alert = _opened(work, judgement, events=events, brief=brief, past=alert, now=now)
         work.put(Alert.row(key), alert, expires=alert.expires)
@@ -95,7 +95,7 @@ def withdraw(work: Work, key: str, window: int, *, shard: int, now: float) -> No
 
 def look_after(work: Work, alert: Alert, now: float) -> None:
     """See to it that the sender looks at an alert; of a finding that a storm tells, at the storm."""
-    key = _told_in(alert)
+    key = alert.told_in
     due = work.get(Due.key(key), Due)
     posted = alert.state in ("sent", "in-storm", "withdrawn")
     if due is not None and due.until > now + MARGIN_SECONDS and due.posted <= posted:
@@ -106,11 +106,6 @@ def look_after(work: Work, alert: Alert, now: float) -> None:
         row.since, row.at, row.posted = now, now, False
     row.until = now + AFTERCARE_SECONDS
     work.put(Due.key(key), row)
-
-
-def _told_in(alert: Alert) -> str:
-    """Return the key of the message that tells an alert: its own, or its storm's."""
-    return alert.storm if alert.state == "in-storm" and alert.storm else alert.key
 
 
 def _is_closed(alert: Alert, due: Due | None, now: float) -> bool:

@@ -206,7 +206,12 @@ class Aside(Struct):
     @staticmethod
     def key(day: str, source: str, reason: str) -> Key:
         """Return where it stands."""
-        return Key(f"aside {day}", digest(source, reason))
+        return Key(Aside.partition(day), digest(source, reason))
+
+    @staticmethod
+    def partition(day: str) -> str:
+        """Return where all that came on a day stand."""
+        return f"aside {day}"
 
 
 def owner_of(owner: Owner | None) -> tuple[str, str]:

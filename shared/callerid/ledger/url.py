@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from callerid.extras import needed
 from callerid.ledger.store import Store
 
 FORMS = "sqlite:///PATH, dynamodb://TABLE or firestore://PROJECT/DATABASE"
@@ -62,9 +63,7 @@ def connect(url: str, *, is_new: bool = True) -> Store:
                 raise LedgerUrlError(f"{url}: expected {FORMS}")
     except ModuleNotFoundError as error:
         extra = "gcp" if (error.name or "").startswith("google") else "aws"
-        raise LedgerUrlError(
-            f"{url}: needs `pip install '.[{extra}]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise LedgerUrlError(f"{url}: {needed(extra, error)}") from error
 
 
 def _dynamodb(table: str, parameters: dict[str, str]) -> Store:

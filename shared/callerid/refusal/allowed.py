@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -99,6 +100,11 @@ def spelled(one: Allowed) -> list[Allowed]:
         Allowed(one.caller, replace(one.identity, oidc=Oidc(oidc.issuer, subject)), one.reach)
         for subject in dict.fromkeys((found.name, with_ids))
     ]
+
+
+def end_of(caller: Caller) -> str | None:
+    """Return the first moment at which an entry no longer holds."""
+    return f"{caller.expires + timedelta(days=1)}T00:00:00Z" if caller.expires else None
 
 
 def names_of(caller: Caller) -> list[str]:

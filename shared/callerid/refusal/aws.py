@@ -8,16 +8,16 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from callerid.access import Access, Kind
+from callerid.aws.record import POD_IDENTITY
 from callerid.judgement import Judgement
 from callerid.names import arn, glob
 from callerid.policy.book import GOOGLE, Book
 from callerid.policy.model import Caller
 from callerid.refusal import trust
-from callerid.refusal.allowed import Allowed, Refusal, allowed, is_wide, names_of, one_or_many, spelled
+from callerid.refusal.allowed import Allowed, Refusal, allowed, end_of, is_wide, names_of, one_or_many, spelled
 
 _SET = "sts:SetSourceIdentity"
 _KEYS = {"source-identity": "sts:SourceIdentity", "session-name": "sts:RoleSessionName"}
@@ -80,7 +80,7 @@ def _statements(found: list[Allowed], target: str | None) -> list[trust.Statemen
 def _settable(statement: dict[str, Any]) -> dict[str, Any]:
     """Return a statement under which the source identity that the book asks for may be set; Google's have none."""
     actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-    if _SET in actions or statement["Principal"] in ({"Federated": GOOGLE}, {"Service": trust.PODS}):
+    if _SET in actions or statement["Principal"] in ({"Federated": GOOGLE}, {"Service": POD_IDENTITY}):
         return statement
     return {**statement, "Action": [*actions, _SET]}
 
@@ -166,9 +166,9 @@ def _setting(statement: dict[str, Any]) -> dict[str, Any]:
 
 def _until(caller: Caller | None, access: Access, book: Book) -> Refusal | None:
     """Return the first moment that is too late, as a condition."""
-    if caller is None or caller.expires is None:
+    end = end_of(caller) if caller is not None else None
+    if end is None:
         return None
-    end = f"{caller.expires + timedelta(days=1)}T00:00:00Z"
     statements = _statements([one for one in allowed(access, book) if one.caller is caller], access.target)
     late = [with_condition(one, "DateLessThan", "aws:CurrentTime", end) for one in statements]
     return Refusal(_PART, _one_or_all(late) or {"Condition": {"DateLessThan": {"aws:CurrentTime": end}}})

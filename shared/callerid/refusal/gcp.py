@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
 from callerid.access import Access, Kind
@@ -18,7 +17,7 @@ from callerid.names import glob, principal
 from callerid.policy.book import Book
 from callerid.policy.identity import without_path
 from callerid.policy.model import Caller, Identity
-from callerid.refusal.allowed import Allowed, Refusal, allowed, is_wide, is_workflow, spelled
+from callerid.refusal.allowed import Allowed, Refusal, allowed, end_of, is_wide, is_workflow, spelled
 
 _EXCHANGES = (Kind.TOKEN_EXCHANGE, Kind.WORKFORCE_SIGN_IN)
 _PROJECT = re.compile(r"@([a-z0-9-]+)\.iam\.gserviceaccount\.com$")
@@ -45,9 +44,9 @@ def refusal(judgement: Judgement, code: str, book: Book) -> Refusal | None:
 
 def _until(caller: Caller | None) -> Refusal | None:
     """Return the first moment that is too late; without the sign ``<``, which a message shows as JSON would."""
-    if caller is None or caller.expires is None:
+    end = end_of(caller) if caller is not None else None
+    if end is None:
         return None
-    end = f"{caller.expires + timedelta(days=1)}T00:00:00Z"
     return Refusal("The condition of the caller's binding:", f"timestamp('{end}') > request.time")
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from callerid.aws.record import POD_IDENTITY, ROLES_ANYWHERE
 from callerid.names import arn, glob
 from callerid.policy.book import GOOGLE
 from callerid.policy.model import Identity, Reach
@@ -30,8 +31,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_saml_
 """
 BUILT_IN = (GOOGLE, "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
 """Issuers that AWS knows by themselves, without a provider of the account's own."""
-PODS = "pods.eks.amazonaws.com"
-_CERTIFICATES = "rolesanywhere.amazonaws.com"
 
 
 def statements(found: list[Allowed], target: str | None) -> list[Statement]:
@@ -83,7 +82,7 @@ def _statements(way: Way, found: list[Allowed], role: arn.Principal) -> Iterator
             condition = _strings("aws:PrincipalTag/x509Subject/CN", names)
             actions = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]
             anchor = {"ArnEquals": {"aws:SourceArn": way.name}}
-            yield _allow({"Service": _CERTIFICATES}, actions, _joined(condition, anchor))
+            yield _allow({"Service": ROLES_ANYWHERE}, actions, _joined(condition, anchor))
         case "pod":
             yield _pods(found)
         case _:
@@ -115,7 +114,7 @@ def _pods(found: list[Allowed]) -> Statement:
         {"StringEquals": {f"{tag}{key}": cluster}}, _strings(f"{tag}kubernetes-namespace", [pods[0].namespace])
     )
     condition = _joined(condition, _strings(f"{tag}kubernetes-service-account", [pod.service_account for pod in pods]))
-    return _allow({"Service": PODS}, ["sts:AssumeRole", "sts:TagSession"], condition)
+    return _allow({"Service": POD_IDENTITY}, ["sts:AssumeRole", "sts:TagSession"], condition)
 
 
 def _principals(found: list[Allowed], role: arn.Principal) -> Iterator[Statement]:

@@ -270,7 +270,7 @@ def _findings(store: Store, times: Counter[str]) -> list[Counts]:
 
 
 def _asides(store: Store, day: str) -> Iterator[Aside]:
-    return _rows(store, f"aside {day}", Aside)
+    return _rows(store, Aside.partition(day), Aside)
 
 
 def _unseen(flows: Sequence[Flow], book: Book | None) -> list[Unseen]:

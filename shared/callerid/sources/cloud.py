@@ -22,6 +22,7 @@ from msgspec import Raw, Struct, field
 
 from callerid import moment
 from callerid.alerts.clock import Clock
+from callerid.extras import needed
 from callerid.sources import files
 
 FORM = (
@@ -205,9 +206,7 @@ def connect(url: str) -> History:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
         from google.cloud import logging  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise BrokenOffError(
-            f"{url}: needs `pip install '.[gcp]'` in callerid's checkout ({error.name} is missing)"
-        ) from error
+        raise BrokenOffError(f"{url}: {needed('gcp', error)}") from error
     try:
         # REST: gRPC would drop the fields of an entry that its messages do not know. The project is only a default.
         options = {"api_endpoint": endpoint} if endpoint else None

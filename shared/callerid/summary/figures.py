@@ -216,7 +216,7 @@ def _sources(store: Store, week: Week) -> Iterator[tuple[str, set[int]]]:
 def _asides(store: Store, week: Week) -> Iterator[Aside]:
     """Yield what could not be read, which has no time of its own: that of its receipt is in the week."""
     for day in week.days:
-        for _, row in store.list(f"aside {day}"):
+        for _, row in store.list(Aside.partition(day)):
             aside = msgspec.json.decode(row.data, type=Aside)
             if week.has(day, moment.at(aside.at)[11:13]):
                 yield aside
